@@ -1,0 +1,48 @@
+# `make` alone lists the targets. Set-up happens by itself, once; see tools/setup.sh.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint types bench docs gallery
+
+BIN := .venv/bin
+ARGS ?=
+
+# Prints a convviz command and runs it.
+define show
+	@printf '\n$$ convviz %s\n' '$(1)'
+	@$(BIN)/convviz $(1)
+endef
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## install system libraries, .venv and convviz[all,dev]; quick the second time
+	@PYTHON='$(PYTHON)' tools/setup.sh all,dev
+
+demo: setup ## set up, then show what convviz does on bundled nets
+	$(call show,list nets)
+	$(call show,rf code8 --verify)
+	$(call show,rf resnet18 --stages)
+	$(call show,compare code7 code8)
+
+test: setup lint types ## set up, then lint, types and all tests (ARGS='-k rf' for some)
+	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MPLBACKEND=Agg \
+		$(BIN)/python -m pytest -n 2 --durations=10 $(ARGS)
+
+lint: setup ## ruff, and that the wheel will hold every package
+	$(BIN)/ruff check .
+	$(BIN)/python tools/check_packages.py
+
+types: setup ## mypy
+	$(BIN)/mypy
+
+bench: setup ## set up with the bench extra, then run every benchmarks/*.py
+	@tools/setup.sh bench
+	@shopt -s nullglob; set -e; files=(benchmarks/*.py); \
+	if [ $${#files[@]} = 0 ]; then echo 'bench: benchmarks/ holds no .py file' >&2; exit 1; fi; \
+	for file in "$${files[@]}"; do printf '\n$$ python %s\n' "$$file"; $(BIN)/python "$$file"; done
+
+docs: setup ## write docs/cli.md, the command reference, from the commands themselves
+	@$(BIN)/python tools/cli_reference.py
+
+gallery: setup ## make the pictures in outputs/gallery again
+	@$(BIN)/python tools/gallery.py

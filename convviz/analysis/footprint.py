@@ -1,0 +1,378 @@
+"""The receptive field of every unit of a layer at once, with nothing clipped.
+
+Along one axis the units of a layer repeat: after ``period`` units they read the same cells moved by ``advance``.
+So a layer's field is a table of one period (:class:`AxisMap`), made from the table of the layer before in a step
+that costs the same however deep the net is. Where branches of different extent meet, the field is no longer a
+product of its axes; then a :class:`JointMap` keeps the cells of each phase, one integer for each row of the image.
+
+Where branches disagree about the stride no such table exists; the same code then works on the real units
+(``advance`` None: one row for each unit, clipped at every layer).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from itertools import product
+from math import gcd, lcm, prod
+
+from convviz.analysis.cells import EMPTY, MASK, Cells, union
+from convviz.analysis.lower import Step
+from convviz.ops.relations import Relation, Window, inside
+
+ROWS = 1 << 14  # the longest period whose rows are all made
+PHASES = 10**6  # joint phases (all axes together) that are looked at one by one
+WORK = 1 << 26  # rows times bits of all phases: beyond this a joint map is given up
+
+
+class AxisMap:
+    """What the units of a layer read along one axis: ``rows[u % period]`` moved by ``u // period * advance``."""
+
+    __slots__ = ("advance", "rows")
+
+    def __init__(self, rows: Sequence[Cells], advance: int | None) -> None:
+        self.rows, self.advance = rows, advance
+
+    @property
+    def period(self) -> int:
+        return len(self.rows)
+
+    @property
+    def jump(self) -> Fraction:
+        return Fraction(self.advance or 0, self.period)
+
+    @property
+    def constant(self) -> bool:
+        """Every unit reads the same."""
+        return self.advance == 0 and self.period == 1
+
+    def at(self, unit: int) -> Cells:
+        if self.advance is None:
+            return self.rows[unit] if 0 <= unit < len(self.rows) else EMPTY
+        turns, phase = divmod(unit, len(self.rows))
+        return self.rows[phase].shift(turns * self.advance)
+
+    def phases(self) -> Sequence[int]:
+        """The phases to look at: all of them, or of a very long period those where something changes."""
+        return self.rows.sample if isinstance(self.rows, LazyRows) else range(len(self.rows))
+
+    @property
+    def complete(self) -> bool:
+        return not isinstance(self.rows, LazyRows)
+
+
+class LazyRows(Sequence[Cells]):
+    """Rows of a period too long to write down, made when asked for. ``sample`` has the phases where the pattern changes."""
+
+    def __init__(self, period: int, make: Callable[[int], Cells], sample: Sequence[int]) -> None:
+        self.period, self.make, self.cache = period, make, dict[int, Cells]()
+        self.sample = sorted({s % period for s in sample})[:512]
+
+    def __len__(self) -> int:
+        return self.period
+
+    def __getitem__(self, phase):  # type: ignore[no-untyped-def, override]
+        if phase not in self.cache:
+            self.cache[phase] = self.make(phase)
+        return self.cache[phase]
+
+
+def identity(n: int, real: bool) -> AxisMap:
+    """The input itself: unit u reads cell u."""
+    if not real:
+        return AxisMap([Cells(0, 1)], 1)
+    if n <= ROWS:
+        return AxisMap([Cells(u, 1) for u in range(n)], None)
+    return AxisMap(LazyRows(n, lambda u: Cells(u, 1), [0, 1, 2, n // 2, n - 2, n - 1]), None)
+
+
+def constant(cells: Cells) -> AxisMap:
+    return AxisMap([cells], 0)
+
+
+def gather(source: AxisMap, cells: range, n: int) -> Cells:
+    """The union of what the units ``cells`` of a layer read; ``n`` is the layer's real length."""
+    if source.advance is None:
+        cells = next(iter(inside(cells, n)), range(0))
+        if not cells:
+            return EMPTY
+        if len(cells) > ROWS:
+            ends = union(source.at(u) for u in (*cells[:64], *cells[-64:]))
+            return Cells(ends.lo, ends.span, 0) if ends else EMPTY
+        return union([source.at(u) for u in cells])
+    if not cells:
+        return EMPTY
+    period = source.period
+    cycle = period // gcd(cells.step, period)
+    move = cells.step * cycle // period * source.advance
+    count = len(cells)
+    if min(cycle, count) > ROWS:
+        ends = union(source.at(u) for u in (*cells[:64], *cells[-64:]))
+        return Cells(ends.lo, ends.span, 0) if ends else EMPTY
+    return union([source.at(cells[j]).sweep(move, -(-(count - j) // cycle)) for j in range(min(cycle, count))])
+
+
+def compose(source: AxisMap, step: Step) -> AxisMap:
+    """The map of a layer that reads ``source``'s layer through ``step`` (not a step that reads everything)."""
+    relation, n, m = step
+    if source.constant or relation.is_identity and source.advance is not None:
+        return source
+    if source.advance is None:
+        return _table(m, None, lambda o: gather(source, relation.taps(o).cells, n), [0, 1, 2, m // 2, m - 2, m - 1])
+    if isinstance(relation, Window) and relation.up == 1 and source.period == 1:
+        move = source.advance
+        row = source.rows[0].shift(-relation.padding * move).sweep(relation.dilation * move, relation.kernel)
+        return AxisMap([row], move * relation.stride)
+    turns, period, advance = turn(relation, source.period)
+    made = _table(
+        period, turns * advance // source.period * source.advance, lambda o: gather(source, relation.taps(o).cells, n),
+        _breaks(relation, source, period),
+    )
+    return shortest(made)
+
+
+def turn(relation: Relation, period: int) -> tuple[int, int, int]:
+    """(relation periods, units, input units per relation period) until both patterns start anew."""
+    advance = int(relation.jump * relation.period)
+    turns = period // gcd(advance, period)
+    return turns, relation.period * turns, advance
+
+
+def _table(period: int, advance: int | None, row: Callable[[int], Cells], sample: Sequence[int]) -> AxisMap:
+    if period <= ROWS:
+        return AxisMap([row(o) for o in range(period)], advance)
+    return AxisMap(LazyRows(period, row, sample), advance)
+
+
+def _breaks(relation: Relation, source: AxisMap, period: int) -> list[int]:
+    """Phases of a very long period around which the pattern of taps changes."""
+    if period <= ROWS:
+        return []
+    near = [0, 1, 2, period // 2, period - 2, period - 1]
+    if isinstance(relation, Window):
+        ends = {0, 1, relation.kernel // 2, relation.kernel - 2, relation.kernel - 1}
+        near += [relation.padding - relation.dilation * t for t in ends]
+    if not source.complete:
+        near += [int(Fraction(s) / relation.jump) for s in source.phases()] if relation.jump else []
+    return [o + d for o in near for d in (-1, 0, 1)]
+
+
+def shortest(table: AxisMap) -> AxisMap:
+    """The same map with the smallest period whose advance is a whole number."""
+    period, advance = table.period, table.advance
+    if period == 1 or not advance or not table.complete:
+        return table
+    rows = table.rows
+    for q in range(1, period // 2 + 1):
+        if period % q or advance * q % period:
+            continue
+        move = advance * q // period
+        if all(rows[u + q] == rows[u].shift(move) for u in range(period - q)):
+            return AxisMap(rows[:q], move)
+    return table
+
+
+def merge(maps: Sequence[AxisMap]) -> AxisMap:
+    """The union of maps with one jump."""
+    first = maps[0]
+    if all(m is first for m in maps[1:]):
+        return first
+    if first.advance is None:
+        n = max(m.period for m in maps)
+        return _table(n, None, lambda o: union([m.at(o) for m in maps]), [0, 1, 2, n // 2, n - 2, n - 1])
+    period = lcm(*(m.period for m in maps))
+    sample = [s for m in maps for s in m.phases()] if period > ROWS else []
+    return shortest(_table(period, int(first.jump * period), lambda o: union([m.at(o) for m in maps]), sample))
+
+
+# -- more than one axis -----------------------------------------------------------------------------
+Rows = dict[tuple[int, ...], int]  # cells of the axes before the last -> bits along the last
+
+
+@dataclass(frozen=True)
+class Region:
+    """A set of cells of the whole image: for each row its bits, bit 0 being cell ``lo`` of the last axis."""
+
+    lo: int
+    rows: Rows
+
+    def shift(self, axis: int, by: int, last: int) -> Region:
+        if not by:
+            return self
+        if axis == last:
+            return Region(self.lo + by, self.rows)
+        return Region(self.lo, {(*k[:axis], k[axis] + by, *k[axis + 1 :]): v for k, v in self.rows.items()})
+
+    @cached_property
+    def count(self) -> int:
+        return sum(bits.bit_count() for bits in self.rows.values())
+
+
+def box_region(sides: Sequence[Cells]) -> Region:
+    """A product of sets as a region."""
+    if not all(sides):
+        return Region(0, {})
+    bits = sides[-1].mask()
+    keys = product(*([i for run in s.runs() for i in run] for s in sides[:-1]))
+    return Region(sides[-1].lo, dict.fromkeys(keys, bits))
+
+
+def join_regions(regions: Sequence[Region]) -> Region:
+    regions = [r for r in regions if r.rows]
+    if len(regions) < 2:
+        return regions[0] if regions else Region(0, {})
+    lo = min(r.lo for r in regions)
+    rows: Rows = {}
+    for r in regions:
+        by = r.lo - lo
+        for key, bits in r.rows.items():
+            rows[key] = rows.get(key, 0) | bits << by
+    return Region(lo, rows)
+
+
+@dataclass(frozen=True)
+class JointMap:
+    """What units read over all axes together, where that is no product: one :class:`Region` for each joint phase."""
+
+    periods: tuple[int, ...]
+    advances: tuple[int | None, ...]
+    regions: dict[tuple[int, ...], Region]
+
+    def at(self, unit: Sequence[int]) -> Region:
+        last = len(self.periods) - 1
+        phase = []
+        moves = []
+        for a, u in enumerate(unit):
+            if self.advances[a] is None:
+                if not 0 <= u < self.periods[a]:
+                    return Region(0, {})
+                phase.append(u)
+                continue
+            turns, p = divmod(u, self.periods[a])
+            phase.append(p)
+            moves.append((a, turns * (self.advances[a] or 0)))
+        region = self.regions[tuple(phase)]
+        for a, by in moves:
+            region = region.shift(a, by, last)
+        return region
+
+    def compose(self, axis: int, step: Step) -> JointMap | None:
+        """The map behind a step along one axis; None where it grows too large to be kept."""
+        relation, n, m = step
+        if relation.is_identity and self.advances[axis] is not None:
+            return self
+        if self.advances[axis] == 0 and self.periods[axis] == 1:
+            return self
+        if self.advances[axis] is None:
+            period, advance = m, None
+        else:
+            turns, period, per = turn(relation, self.periods[axis])
+            advance = turns * per // self.periods[axis] * (self.advances[axis] or 0)
+        periods = (*self.periods[:axis], period, *self.periods[axis + 1 :])
+        if not _affordable(periods, max((len(r.rows) for r in self.regions.values()), default=1)):
+            return None
+        regions = {}
+        for phase in product(*map(range, periods)):
+            cells = relation.taps(phase[axis]).cells
+            if advance is None:
+                cells = next(iter(inside(cells, n)), range(0))
+            if len(cells) > 4096:
+                return None
+            regions[phase] = join_regions([self.at((*phase[:axis], u, *phase[axis + 1 :])) for u in cells])
+        if any(_too_large(r) for r in regions.values()):
+            return None
+        return JointMap(periods, (*self.advances[:axis], advance, *self.advances[axis + 1 :]), regions)
+
+
+def _affordable(periods: Sequence[int], rows: int) -> bool:
+    phases = prod(periods)
+    return phases <= PHASES and phases * rows <= WORK >> 4
+
+
+def _too_large(region: Region) -> bool:
+    return len(region.rows) * max((b.bit_length() for b in region.rows.values()), default=0) > MASK
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """A layer's field: one map for each axis (None: the strides of branches disagree there), and what joins them.
+
+    joint: None where the field is the product of its axes. known: False where its cells can no longer be counted.
+    """
+
+    axes: tuple[AxisMap | None, ...]
+    joint: JointMap | None = None
+    known: bool = True
+
+    def pixels(self) -> int | None:
+        """Cells of the unit that reads most; None where they cannot be counted."""
+        if not self.known or None in self.axes:
+            return None
+        if self.joint is not None:
+            return max(r.count for r in self.joint.regions.values())
+        best = 1
+        for table in self.axes:
+            assert table is not None
+            counts = [table.rows[p].count for p in table.phases()]
+            if any(c is None for c in counts):
+                return None
+            best *= max(c for c in counts if c is not None)
+        return best
+
+
+def joined(parts: Sequence[Footprint], axes: tuple[AxisMap | None, ...]) -> Footprint:
+    """The union of fields whose axes have been merged to ``axes``: a product where it is one, else a joint map."""
+    if len(axes) <= 1 or None in axes or any(None in p.axes for p in parts):
+        return Footprint(axes, None, all(p.known for p in parts))
+    if not all(p.known for p in parts):
+        return Footprint(axes, None, False)
+    maps = [[t for t in p.axes if t is not None] for p in parts]
+    # One part that holds all others, or parts that differ along a single axis: still a product.
+    whole = [t for t in axes if t is not None]
+    for p, mine in zip(parts, maps, strict=True):
+        if p.joint is None and all(_same(a, b) for a, b in zip(mine, whole, strict=True)):
+            return Footprint(axes)
+    if all(p.joint is None for p in parts):
+        differing = [a for a in range(len(axes)) if any(not _same(m[a], maps[0][a]) for m in maps[1:])]
+        if len(differing) <= 1:
+            return Footprint(axes)
+    if not all(t.complete for m in maps for t in m):
+        return Footprint(axes, None, False)
+    periods = []
+    for a in range(len(axes)):
+        tables = [m[a] for m in maps]
+        if tables[0].advance is None:
+            periods.append(max(t.period for t in tables))
+        else:
+            periods.append(lcm(*(t.period for t in tables), *(p.joint.periods[a] for p in parts if p.joint)))
+    cells = prod(max(t.rows[u].span for u in t.phases()) for t in whole)
+    rows = prod(max(t.rows[u].span for u in t.phases()) for t in whole[:-1])
+    if cells > MASK or not _affordable(periods, rows) or any(not r.known for t in whole for r in t.rows):
+        return Footprint(axes, None, False)
+    regions = {}
+    product_everywhere = True
+    for phase in product(*map(range, periods)):
+        region = join_regions(
+            [p.joint.at(phase) if p.joint else box_region([t.at(u) for t, u in zip(m, phase, strict=True)]) for p, m in zip(parts, maps, strict=True)]
+        )
+        regions[phase] = region
+        if product_everywhere:
+            product_everywhere = region.count == prod(t.at(u).count or 0 for t, u in zip(whole, phase, strict=True))
+    if product_everywhere:
+        return Footprint(axes)
+    advances = tuple(None if t.advance is None else int(t.jump * q) for t, q in zip(whole, periods, strict=True))
+    return Footprint(axes, JointMap(tuple(periods), advances, regions))
+
+
+def _same(a: AxisMap, b: AxisMap) -> bool:
+    """Whether two maps read the same, unit by unit."""
+    if a is b:
+        return True
+    if (a.advance is None) != (b.advance is None) or not (a.complete and b.complete):
+        return False
+    if a.advance is None:
+        return list(a.rows) == list(b.rows)
+    return a.jump == b.jump and all(a.at(u) == b.at(u) for u in range(lcm(a.period, b.period)))
+

@@ -1,0 +1,327 @@
+"""Receptive fields of all layers in one pass over the net, and of one real unit by going back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from itertools import combinations
+
+from convviz.analysis import backward
+from convviz.analysis.cells import MASK, Cells, union
+from convviz.analysis.footprint import AxisMap, Footprint, JointMap, box_region, compose, constant, identity, join_regions, joined, merge
+from convviz.analysis.lower import Edge, Lowered, LoweredNode, Step, lower
+from convviz.analysis.results import Field, Layer, Misalignment, ReceptiveField, Unit
+from convviz.errors import ConvvizError
+from convviz.graph import Graph
+from convviz.ops.base import show
+from convviz.ops.relations import Blocks, Relation, Table, Window
+
+AXES = {1: "L", 2: "HW", 3: "DHW"}
+
+
+def receptive_field(graph: Graph, wrt: str | None = None, mode: str = "eval", with_global: bool = False) -> ReceptiveField:
+    """Receptive field of every layer of ``graph`` on input ``wrt`` (default: the first).
+
+    mode: "train" counts batch norm among what reads the whole image. with_global: follow the paths that read the
+    whole image (statistics, gates, attention) instead of naming them.
+    Raises ConvvizError where an axis cannot be followed or the input does not exist.
+    Source of the closed form on one path: Araujo, Norris and Sim, "Computing Receptive Fields of Convolutional Neural
+    Networks", Distill 2019; phases, holes and joins follow from the ops' relations.
+
+    >>> import convviz
+    >>> convviz.receptive_field(convviz.read("vgg16"))["pool5"].size
+    (212, 212)
+    """
+    engine = Engine(lower(graph, wrt, mode, with_global))
+    layers = []
+    warnings = []
+    uncounted: list[str] = []
+    for node in graph.nodes:
+        rf = engine.field(node.name)
+        layers.append(Layer(node, rf))
+        if rf is not None and rf.pixels is None:
+            uncounted.append(node.name)
+    if uncounted:
+        more = f" and {len(uncounted) - 1} layers more" if len(uncounted) > 1 else ""
+        warnings.append(
+            f"the pixels of {uncounted[0]}{more} are not counted: their holes would need more than {MASK:,} mask cells "
+            f"or too many phases; size, min and start are exact"
+        )
+    return ReceptiveField(
+        graph, engine.lowered.wrt, tuple(layers), mode, with_global, tuple(warnings), tuple(engine.misaligned), engine
+    )
+
+
+def unit(
+    result: ReceptiveField | Graph, unit: Sequence[int], layer: str | None = None, wrt: str | None = None, with_global: bool = False
+) -> Unit:
+    """The input cells that one real unit reads, clipped at every layer on the way.
+
+    unit: its position, one index for each spatial axis. layer: default, the last with spatial axes.
+    Raises ConvvizError for a layer or a position that does not exist.
+    """
+    if isinstance(result, Graph):
+        lowered = lower(result, wrt, with_global=with_global)
+    else:
+        lowered = result.engine.lowered if with_global == result.with_global else lower(result.graph, result.wrt, result.mode, with_global)
+    rank, unit = lowered.rank, tuple(unit)
+    if layer is None:
+        layer = next((n.name for n in reversed(lowered.graph.nodes) if len(n.out) == rank + 1 and lowered.nodes[n.name].state), None)
+        if layer is None:
+            raise ConvvizError(f"{lowered.graph.name} has no layer with {rank} spatial axes; name one with --layer")
+    lowered.graph[layer]
+    state = lowered.nodes[layer].state
+    if state is None:
+        return Unit(layer, unit, None, None, None, 0, False)
+    sizes = state.sizes[:rank]
+    if len(unit) != rank or any(not 0 <= u < n for u, n in zip(unit, sizes, strict=True)):
+        raise ConvvizError(f"unit {','.join(map(str, unit))} is not in {layer}, whose map is {show(sizes)} (indices start at 0)")
+    start = [Cells(u, 1) for u in unit]
+    real = backward.reach(lowered, layer, start)
+    free = backward.reach(lowered, layer, start, clip=False)
+    n, m = backward.count(real), backward.count(free)
+    if not real:
+        return Unit(layer, unit, None, None, None, 0, bool(free))
+    sides, ideal = backward.hull(real), backward.hull(free)
+    lo, hi = tuple(s.lo for s in sides), tuple(s.hi for s in sides)
+    clipped = (lo, hi, n) != (tuple(s.lo for s in ideal), tuple(s.hi for s in ideal), m)
+    return Unit(layer, unit, lo, hi, tuple(s.span for s in sides), n, clipped)
+
+
+class Engine:
+    """Footprints of all layers of a lowered graph, and what was noticed on the way."""
+
+    def __init__(self, lowered: Lowered) -> None:
+        self.lowered = lowered
+        self.misaligned: list[Misalignment] = []
+        self.full: dict[str, bool] = {lowered.wrt: True}
+        self.free = self._pass(frozenset())
+        torn = frozenset(a for f in self.free.values() for a, table in enumerate(f.axes) if table is None)
+        self.real = self._pass(torn) if torn else {}
+
+    # -- one pass ----------------------------------------------------------------------------------
+    def _pass(self, real: frozenset[int]) -> dict[str, Footprint]:
+        lowered = self.lowered
+        rank = lowered.rank
+        start = tuple(identity(n, a in real) for a, n in enumerate(lowered.sizes[:rank]))
+        done = {lowered.wrt: Footprint(start)}
+        for name, node in lowered.nodes.items():
+            if node.state is None:
+                continue
+            if not real:
+                self.full[name] = any(self.full[e.source] and all(map(_covers, _spatial(e, rank))) for e in node.edges)
+            parts = [self._through(done[e.source], e, rank) for e in node.edges]
+            done[name] = parts[0] if len(parts) == 1 else self._join(node, parts, bool(real))
+        return done
+
+    def _through(self, field: Footprint, edge: Edge, rank: int) -> Footprint:
+        """What an edge makes of the field of its source."""
+        if not any(edge.steps[:rank]):
+            return field
+        axes: list[AxisMap | None] = list(field.axes)
+        joint, known = field.joint, field.known
+        for a in range(rank):
+            for i, step in enumerate(edge.steps[a]):
+                table = axes[a]
+                if table is None or table.constant:
+                    break
+                if step.whole:
+                    axes[a] = constant(self._everything(edge, a, i))
+                else:
+                    axes[a] = compose(table, step)
+                    if joint is not None:
+                        joint = joint.compose(a, step)
+                        known = known and joint is not None
+        if all(t is not None and t.constant for t in axes) and not all(t is not None and t.constant for t in field.axes):
+            return self._settled(edge, rank)
+        if joint is not None and any(t is None or t.constant != (joint.advances[a] == 0) for a, t in enumerate(axes)):
+            joint, known = None, False
+        return Footprint(tuple(axes), joint, known)
+
+    def _everything(self, edge: Edge, axis: int, at: int) -> Cells:
+        """What all real units behind the first ``at`` steps of an edge read along an axis, clipped at every layer."""
+        if self.full[edge.source] and _covers(edge.steps[axis][:at]):
+            return Cells(0, self.lowered.sizes[axis])
+        return backward.hull(self._all_units(edge))[axis]
+
+    def _all_units(self, edge: Edge) -> list[backward.Box]:
+        """The boxes that all units which one edge can read, read in turn."""
+        rank = self.lowered.rank
+        box = []
+        for steps in edge.steps[:rank]:
+            sizes = [s.m for s in steps]
+            cells = Cells(0, sizes[-1] if sizes else self._length(edge.source, len(box)))
+            for step in reversed(steps):
+                cells = backward.image(step, cells, wrap=False)
+            box.append(cells)
+        return backward.reach(self.lowered, edge.source, box, wrap=False) or [(Cells(),) * rank]
+
+    def _length(self, name: str, axis: int) -> int:
+        if name == self.lowered.wrt:
+            return self.lowered.sizes[axis]
+        state = self.lowered.nodes[name].state
+        assert state is not None
+        return state.sizes[axis]
+
+    def _settled(self, edge: Edge, rank: int) -> Footprint:
+        """The field behind an edge after which every unit reads the same."""
+        sizes = self.lowered.sizes[:rank]
+        if self.full[edge.source] and all(map(_covers, _spatial(edge, rank))):
+            return Footprint(tuple(constant(Cells(0, n)) for n in sizes))
+        boxes = self._all_units(edge)
+        sides = backward.hull(boxes)
+        axes = tuple(constant(s) for s in sides)
+        if len(boxes) == 1:
+            return Footprint(axes)
+        if backward.count(boxes) is None:
+            return Footprint(axes, None, False)
+        region = join_regions([box_region(b) for b in boxes])
+        return Footprint(axes, JointMap((1,) * rank, (0,) * rank, {(0,) * rank: region}))
+
+    def _join(self, node: LoweredNode, parts: list[Footprint], real: bool) -> Footprint:
+        rank = self.lowered.rank
+        axes: list[AxisMap | None] = []
+        for a in range(rank):
+            tables = [p.axes[a] for p in parts]
+            if any(t is None for t in tables):
+                axes.append(None)
+                continue
+            known = [t for t in tables if t is not None]
+            still = [t for t in known if t.constant]
+            if still:
+                axes.append(constant(union(t.rows[0] for t in still)))
+                continue
+            if len({t.jump for t in known}) > 1:
+                self._torn(node, a, known)
+                axes.append(None)
+            elif known[0].advance is not None and any(e.concatenated == a for e in node.edges):
+                axes.append(None)
+            else:
+                axes.append(merge(known))
+                if not real and not node.state.nothing:  # type: ignore[union-attr]
+                    self._centres(node, a, known)
+        settled = [p for p in parts if all(t is not None and t.constant for t in p.axes)]
+        if settled and len(settled) < len(parts):
+            return joined(settled, tuple(axes)) if len(settled) > 1 else settled[0]
+        if any(t is not None and t.constant for t in axes) and not settled:
+            return Footprint(tuple(axes), None, all(_equal(p, parts[0]) for p in parts))
+        return joined(parts, tuple(axes))
+
+    # -- what people look for ------------------------------------------------------------------------
+    def field(self, name: str) -> Field | None:
+        """The numbers of one layer; None where it does not depend on the input."""
+        node = self.lowered.nodes[name]
+        if node.state is None:
+            return None
+        free = self.free[name]
+        torn = None in free.axes
+        shown = self.real[name] if torn else free
+        size, low, jump, start, period = [], [], [], [], []
+        for table, here in zip(free.axes, shown.axes, strict=True):
+            assert here is not None
+            spans = [here.rows[p].span for p in here.phases()]
+            size.append(max(spans))
+            low.append(min(spans))
+            if table is None or table.constant:
+                jump.append(None)
+                start.append(None)
+                period.append(1)
+            else:
+                first = table.at(0)
+                jump.append(table.jump)
+                start.append(first.lo if first else None)
+                period.append(table.period)
+        rank = self.lowered.rank
+        is_global = set(range(max(rank, 1))) <= node.state.everywhere
+        return Field(
+            tuple(size), tuple(low), tuple(jump), tuple(start), tuple(period), shown.pixels(), is_global, node.also
+        )
+
+    # -- misalignment ----------------------------------------------------------------------------------
+    def _torn(self, node: LoweredNode, axis: int, tables: list[AxisMap]) -> None:
+        for (i, a), (j, b) in combinations(enumerate(tables), 2):
+            if a.jump != b.jump:
+                text = (
+                    f"{node.edges[i].source} and {node.edges[j].source} meet in {node.node.name} with strides {a.jump} and {b.jump} "
+                    f"along {self._axis(axis)}: their units drift apart over the map"
+                )
+                paths = (node.edges[i].source, node.edges[j].source)
+                self.misaligned.append(Misalignment(node.node.name, paths, axis, None, (a.jump, b.jump), text))
+                return
+
+    def _centres(self, node: LoweredNode, axis: int, tables: list[AxisMap]) -> None:
+        first = tables[0]
+        if all(t is first for t in tables) or not all(t.complete for t in tables):
+            return
+        centres = [_centre(t) for t in tables]
+        for (i, a), (j, b) in combinations(enumerate(centres), 2):
+            if a is None or b is None or a == b:
+                continue
+            paths = (node.edges[i].source, node.edges[j].source)
+            name = self._axis(axis)
+            text = (
+                f"{paths[0]} and {paths[1]} meet in {node.node.name} with centres {a} and {b} along {name}, "
+                f"{abs(a - b)} input cells apart: {self._remedy(paths, (a, b), axis)}"
+            )
+            self.misaligned.append(Misalignment(node.node.name, paths, axis, (a, b), (first.jump, first.jump), text))
+            return
+
+    def _axis(self, axis: int) -> str:
+        return AXES.get(self.lowered.rank, "?" * self.lowered.rank)[axis]
+
+    def _remedy(self, paths: tuple[str, str], centres: tuple[Fraction, Fraction], axis: int) -> str:
+        """Which padding would bring the centres of two paths together."""
+        later = 0 if centres[0] > centres[1] else 1  # its window must start earlier: more padding in front
+        gap = abs(centres[0] - centres[1])
+        for path, sign in ((paths[later], 1), (paths[1 - later], -1)):
+            name: str | None = path
+            while name in self.lowered.nodes:
+                edges = self.lowered.nodes[name].edges
+                if len(edges) != 1:
+                    break
+                table = self.free[edges[0].source].axes[axis]
+                steps = edges[0].steps[axis]
+                window = len(steps) == 1 and isinstance(steps[0].relation, Window) and "padding" in self.lowered.nodes[name].node.op.fields()
+                if window and table is not None and table.jump and steps[0].relation.up == 1:  # type: ignore[union-attr]
+                    units = gap / table.jump
+                    if units.denominator == 1:
+                        before = steps[0].relation.padding + sign * int(units)  # type: ignore[union-attr]
+                        if before >= 0:
+                            return f"a padding of {before} in front of {name} (now {steps[0].relation.padding}) would align them"  # type: ignore[union-attr]
+                name = edges[0].source
+        return "no whole padding on either path aligns them; a kernel that is one cell larger or smaller would"
+
+
+def _spatial(edge: Edge, rank: int) -> list[tuple[Step, ...]]:
+    return list(edge.steps[:rank])
+
+
+def _covers(steps: Sequence[Step]) -> bool:
+    """Whether the real outputs are known to read all real inputs (False: not known)."""
+    return all(s.whole or _step_covers(s.relation, s.n, s.m) for s in steps)
+
+
+def _step_covers(r: Relation, n: int, m: int) -> bool:
+    if isinstance(r, Window):
+        if r.up == 1:
+            low, high = -r.padding, (m - 1) * r.stride - r.padding + r.dilation * (r.kernel - 1)
+            close = r.stride <= r.kernel if r.dilation == 1 else r.stride == 1 and (m >= r.dilation or r.kernel == 1)
+            return low <= 0 and high >= n - 1 and close
+        if r.stride != 1:
+            return False
+        ends = (r.feeds(0).cells, r.feeds(n - 1).cells)
+        return all(outs and (0 <= outs[0] < m or 0 <= outs[-1] < m) for outs in ends)
+    if isinstance(r, Blocks):
+        return m // r.out * r.size >= n
+    return isinstance(r, Table) and n == m == r.period == r.advance and n <= 4096 and {c for row in r.rows for c in row} == set(range(n))
+
+
+def _centre(table: AxisMap) -> Fraction | None:
+    """Mean centre of unit 0's cells over the phases, each phase moved back to unit 0."""
+    places = [Fraction(table.rows[u].lo + table.rows[u].hi, 2) - u * table.jump for u in range(table.period) if table.rows[u]]
+    return sum(places, Fraction(0)) / len(places) if places and table.advance is not None else None
+
+
+def _equal(a: Footprint, b: Footprint) -> bool:
+    return a.joint is None and b.joint is None and all(x is y for x, y in zip(a.axes, b.axes, strict=True))
+

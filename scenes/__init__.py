@@ -1,0 +1,1 @@
+"""Animations: plans drawn with manim, one file per topic. Imported as `convviz.scenes`."""

@@ -1,0 +1,50 @@
+"""Makes the pictures in outputs/gallery again, each with the one command that README shows for it."""
+
+import os
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# (command line, the file that it writes)
+PIECES = [
+    ("convviz rf code8 --plot outputs/gallery/rf_code8.png", "outputs/gallery/rf_code8.png"),
+]
+
+
+def make(command: str, output: str) -> None:
+    """Run one command as a reader would, in the clone; raise if it fails or does not write its file."""
+    program, *arguments = shlex.split(command)
+    assert program == "convviz", command
+    start = time.time()
+    environment = {**os.environ, "MPLBACKEND": "Agg", "NO_COLOR": "1"}
+    subprocess.run(
+        [sys.executable, "-m", "convviz", *arguments],
+        cwd=ROOT,
+        env=environment,
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    file = ROOT / output
+    if not file.is_file() or file.stat().st_mtime < start - 1:
+        raise FileNotFoundError(f"`{command}` did not write {output}")
+    print(f"{time.time() - start:6.1f} s  {file.stat().st_size / 1024:6.0f} KiB  {output}")
+
+
+def main() -> int:
+    (ROOT / "outputs" / "gallery").mkdir(parents=True, exist_ok=True)
+    for command, output in PIECES:
+        print(f"$ {command}")
+        try:
+            make(command, output)
+        except (subprocess.CalledProcessError, FileNotFoundError) as error:
+            print(f"gallery: {error}", file=sys.stderr)
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
