@@ -89,10 +89,8 @@ def _spatially_separable(node: Node, graph: Graph) -> bool:
 
 def _padded(node: Node, graph: Graph) -> bool:
     pads = getattr(node.op, "pads", None)
-    if pads is not None:
-        return any(map(any, pads()))
-    padding = getattr(node.op, "padding", ()) or ()
-    return any(any(p) if isinstance(p, tuple) else p for p in padding)
+    values = pads() if pads else getattr(node.op, "padding", ())
+    return any(any(v) if isinstance(v, tuple) else v for v in values)
 
 
 def _global_pool(node: Node, graph: Graph) -> bool:
@@ -111,6 +109,10 @@ def _residual(node: Node, graph: Graph) -> bool:
     return node.op.kind == "add" and len(set(node.inputs)) > 1
 
 
+def _bias(node: Node, graph: Graph) -> bool:
+    return (_convs(node) or node.op.kind == "linear") and bool(getattr(node.op, "bias", False))
+
+
 Feature = Callable[[Node, Graph], bool]
 FEATURES: dict[str, Feature] = {
     "dilated": lambda node, graph: any(d > 1 for d in getattr(node.op, "dilation", ())),
@@ -124,7 +126,7 @@ FEATURES: dict[str, Feature] = {
     "padded": _padded,
     "global_pool": _global_pool,
     "residual": _residual,
-    "bias": lambda node, graph: _convs(node) | (node.op.kind == "linear") and bool(getattr(node.op, "bias", False)),
+    "bias": _bias,
 }
 LIMITS = ("max_params", "min_params", "max_macs", "min_macs", "max_rf", "min_rf")
 

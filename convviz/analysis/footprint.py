@@ -18,7 +18,7 @@ from functools import cached_property
 from itertools import product
 from math import gcd, lcm, prod
 
-from convviz.analysis.cells import EMPTY, MASK, Cells, union
+from convviz.analysis.cells import EMPTY, MASK, Cells, from_mask, union
 from convviz.analysis.lower import Step
 from convviz.ops.relations import Relation, Window, inside
 
@@ -30,37 +30,30 @@ WORK = 1 << 26  # rows times bits of all phases: beyond this a joint map is give
 class AxisMap:
     """What the units of a layer read along one axis: ``rows[u % period]`` moved by ``u // period * advance``."""
 
-    __slots__ = ("advance", "rows")
+    __slots__ = ("_jump", "advance", "complete", "constant", "period", "rows")
 
     def __init__(self, rows: Sequence[Cells], advance: int | None) -> None:
         self.rows, self.advance = rows, advance
-
-    @property
-    def period(self) -> int:
-        return len(self.rows)
+        self.period = len(rows)
+        self.constant = advance == 0 and self.period == 1  # every unit reads the same
+        self.complete = type(rows) is list  # all rows are there; else they are made on demand
+        self._jump: Fraction | None = None
 
     @property
     def jump(self) -> Fraction:
-        return Fraction(self.advance or 0, self.period)
-
-    @property
-    def constant(self) -> bool:
-        """Every unit reads the same."""
-        return self.advance == 0 and self.period == 1
+        if self._jump is None:
+            self._jump = Fraction(self.advance or 0, self.period)
+        return self._jump
 
     def at(self, unit: int) -> Cells:
         if self.advance is None:
             return self.rows[unit] if 0 <= unit < len(self.rows) else EMPTY
-        turns, phase = divmod(unit, len(self.rows))
+        turns, phase = divmod(unit, self.period)
         return self.rows[phase].shift(turns * self.advance)
 
     def phases(self) -> Sequence[int]:
         """The phases to look at: all of them, or of a very long period those where something changes."""
-        return self.rows.sample if isinstance(self.rows, LazyRows) else range(len(self.rows))
-
-    @property
-    def complete(self) -> bool:
-        return not isinstance(self.rows, LazyRows)
+        return self.rows.sample if isinstance(self.rows, LazyRows) else range(self.period)
 
 
 class LazyRows(Sequence[Cells]):
@@ -209,6 +202,28 @@ class Region:
     def count(self) -> int:
         return sum(bits.bit_count() for bits in self.rows.values())
 
+    def sides(self) -> tuple[Cells, ...] | None:
+        """The projection on each axis; None for no cells."""
+        if not self.rows:
+            return None
+        last = 0
+        for bits in self.rows.values():
+            last |= bits
+        sides = []
+        for column in zip(*self.rows, strict=True):
+            members = set(column)
+            lo, hi = min(members), max(members)
+            dense = len(members) == hi - lo + 1
+            sides.append(Cells(lo, len(members)) if dense else from_mask(lo, sum(1 << i - lo for i in members)))
+        return (*sides, from_mask(self.lo, last))
+
+    def same(self, other: Region) -> bool:
+        """Whether both hold the same cells."""
+        lo = min(self.lo, other.lo)
+        if self.rows.keys() != other.rows.keys():
+            return False
+        return all(bits << self.lo - lo == other.rows[key] << other.lo - lo for key, bits in self.rows.items())
+
 
 def box_region(sides: Sequence[Cells]) -> Region:
     """A product of sets as a region."""
@@ -258,6 +273,24 @@ class JointMap:
             region = region.shift(a, by, last)
         return region
 
+    def shortest(self) -> JointMap:
+        """The same map with the smallest period along each axis whose advance is a whole number."""
+        last = len(self.periods) - 1
+        periods, advances, regions = list(self.periods), list(self.advances), self.regions
+        for a in range(len(periods)):
+            period, advance = periods[a], advances[a]
+            for q in range(1, period // 2 + 1):
+                if advance is None or period % q or advance * q % period:
+                    continue
+                move = advance * q // period
+                if all(
+                    regions[(*p[:a], p[a] + q, *p[a + 1 :])].same(r.shift(a, move, last)) for p, r in regions.items() if p[a] + q < period
+                ):
+                    periods[a], advances[a] = q, move
+                    regions = {p: r for p, r in regions.items() if p[a] < q}
+                    break
+        return JointMap(tuple(periods), tuple(advances), regions)
+
     def compose(self, axis: int, step: Step) -> JointMap | None:
         """The map behind a step along one axis; None where it grows too large to be kept."""
         relation, n, m = step
@@ -283,7 +316,7 @@ class JointMap:
             regions[phase] = join_regions([self.at((*phase[:axis], u, *phase[axis + 1 :])) for u in cells])
         if any(_too_large(r) for r in regions.values()):
             return None
-        return JointMap(periods, (*self.advances[:axis], advance, *self.advances[axis + 1 :]), regions)
+        return JointMap(periods, (*self.advances[:axis], advance, *self.advances[axis + 1 :]), regions).shortest()
 
 
 def _affordable(periods: Sequence[int], rows: int) -> bool:
@@ -305,6 +338,24 @@ class Footprint:
     axes: tuple[AxisMap | None, ...]
     joint: JointMap | None = None
     known: bool = True
+
+    def at(self, unit: Sequence[int]) -> tuple[Cells, ...] | None:
+        """The projection of one unit's cells on each axis; None where it reads nothing."""
+        if self.joint is not None:
+            return self.joint.at(unit).sides()
+        sides = tuple(t.at(u) for t, u in zip(self.axes, unit, strict=True) if t is not None)
+        return sides if all(sides) else None
+
+    def spans(self) -> list[list[int]]:
+        """For each axis the spans that occur; a unit that reads nothing counts as 0 along every axis."""
+        if self.joint is not None:
+            sides = [r.sides() for r in self.joint.regions.values()]
+            return [[s[a].span if s else 0 for s in sides] for a in range(len(self.axes))]
+        spans = [[t.rows[p].span for p in t.phases()] for t in self.axes if t is not None]
+        empty = any(0 in s for s in spans)
+        if any(not any(s) for s in spans):
+            return [[0] for _ in spans]
+        return [[*s, 0] if empty else s for s in spans]
 
     def pixels(self) -> int | None:
         """Cells of the unit that reads most; None where they cannot be counted."""
@@ -363,7 +414,7 @@ def joined(parts: Sequence[Footprint], axes: tuple[AxisMap | None, ...]) -> Foot
     if product_everywhere:
         return Footprint(axes)
     advances = tuple(None if t.advance is None else int(t.jump * q) for t, q in zip(whole, periods, strict=True))
-    return Footprint(axes, JointMap(tuple(periods), advances, regions))
+    return Footprint(axes, JointMap(tuple(periods), advances, regions).shortest())
 
 
 def _same(a: AxisMap, b: AxisMap) -> bool:
@@ -372,6 +423,8 @@ def _same(a: AxisMap, b: AxisMap) -> bool:
         return True
     if (a.advance is None) != (b.advance is None) or not (a.complete and b.complete):
         return False
+    if a.period == b.period == 1:
+        return a.advance == b.advance and a.rows[0] == b.rows[0]
     if a.advance is None:
         return list(a.rows) == list(b.rows)
     return a.jump == b.jump and all(a.at(u) == b.at(u) for u in range(lcm(a.period, b.period)))

@@ -282,11 +282,7 @@ class _Work:
 
     def read(self, i: int, relation: Relation, n: int, m: int, to: int | None) -> None:
         """Read tensor axis ``i`` of ``n`` cells through ``relation``; the ``m`` results lie on output axis ``to``."""
-        if relation.is_identity and n != m and to is not None:
-            if n != 1:
-                raise Unreadable(f"maps an axis of {n} one to one on {m}")
-            relation = Blocks(1, m)  # one cell spread over many
-        if relation.is_identity:
+        if relation.is_identity and (n == m or to is None):
             new = self.dims[i]
         elif all(d.axis == NOWHERE for d in self.dims[i].digits):
             new = _anonymous(m)

@@ -16,6 +16,7 @@ from convviz.graph import Graph
 from convviz.ops.base import show
 from convviz.ops.relations import Blocks, Relation, Table, Window
 
+Numbers = tuple[tuple[int, ...], tuple[int, ...], tuple[Fraction | None, ...], tuple[int | None, ...], tuple[int, ...], int | None]
 AXES = {1: "L", 2: "HW", 3: "DHW"}
 
 
@@ -94,17 +95,22 @@ class Engine:
     def __init__(self, lowered: Lowered) -> None:
         self.lowered = lowered
         self.misaligned: list[Misalignment] = []
+        self.numbers: dict[int, Numbers] = {}
         self.full: dict[str, bool] = {lowered.wrt: True}
-        self.free = self._pass(frozenset())
+        self.free: dict[str, Footprint] = {}
+        self._pass(frozenset(), self.free)
         torn = frozenset(a for f in self.free.values() for a, table in enumerate(f.axes) if table is None)
-        self.real = self._pass(torn) if torn else {}
+        self.real: dict[str, Footprint] = {}
+        if torn:
+            self._pass(torn, self.real)
 
     # -- one pass ----------------------------------------------------------------------------------
-    def _pass(self, real: frozenset[int]) -> dict[str, Footprint]:
+    def _pass(self, real: frozenset[int], done: dict[str, Footprint]) -> None:
+        """Fill ``done`` with the field of every node; along the axes ``real``, of its real units."""
         lowered = self.lowered
         rank = lowered.rank
         start = tuple(identity(n, a in real) for a, n in enumerate(lowered.sizes[:rank]))
-        done = {lowered.wrt: Footprint(start)}
+        done[lowered.wrt] = Footprint(start)
         for name, node in lowered.nodes.items():
             if node.state is None:
                 continue
@@ -112,7 +118,6 @@ class Engine:
                 self.full[name] = any(self.full[e.source] and all(map(_covers, _spatial(e, rank))) for e in node.edges)
             parts = [self._through(done[e.source], e, rank) for e in node.edges]
             done[name] = parts[0] if len(parts) == 1 else self._join(node, parts, bool(real))
-        return done
 
     def _through(self, field: Footprint, edge: Edge, rank: int) -> Footprint:
         """What an edge makes of the field of its source."""
@@ -214,28 +219,28 @@ class Engine:
         if node.state is None:
             return None
         free = self.free[name]
-        torn = None in free.axes
-        shown = self.real[name] if torn else free
-        size, low, jump, start, period = [], [], [], [], []
-        for table, here in zip(free.axes, shown.axes, strict=True):
-            assert here is not None
-            spans = [here.rows[p].span for p in here.phases()]
-            size.append(max(spans))
-            low.append(min(spans))
-            if table is None or table.constant:
-                jump.append(None)
-                start.append(None)
-                period.append(1)
-            else:
-                first = table.at(0)
-                jump.append(table.jump)
-                start.append(first.lo if first else None)
-                period.append(table.period)
+        size, low, jump, start, period, pixels = self._numbers(free, self.real.get(name))
         rank = self.lowered.rank
         is_global = set(range(max(rank, 1))) <= node.state.everywhere
-        return Field(
-            tuple(size), tuple(low), tuple(jump), tuple(start), tuple(period), shown.pixels(), is_global, node.also
-        )
+        return Field(size, low, jump, start, period, pixels, is_global, node.also)
+
+    def _numbers(self, free: Footprint, real: Footprint | None) -> Numbers:
+        """Computed once for all the layers that share a field."""
+        if id(free) in self.numbers:
+            return self.numbers[id(free)]
+        torn = None in free.axes
+        shown = real if torn and real is not None else free
+        spans = shown.spans()
+        first = free.at((0,) * len(free.axes)) if not torn else None
+        jump, start, period = [], [], []
+        for a, table in enumerate(free.axes):
+            loose = table is None or table.constant
+            jump.append(None if table is None or loose else table.jump)
+            start.append(first[a].lo if first and not loose else None)
+            period.append(1 if table is None or loose else free.joint.periods[a] if free.joint else table.period)
+        size, low = tuple(max(s) for s in spans), tuple(min(s) for s in spans)
+        self.numbers[id(free)] = size, low, tuple(jump), tuple(start), tuple(period), shown.pixels()
+        return self.numbers[id(free)]
 
     # -- misalignment ----------------------------------------------------------------------------------
     def _torn(self, node: LoweredNode, axis: int, tables: list[AxisMap]) -> None:

@@ -11,6 +11,7 @@ from convviz.analysis.results import Layer, ReceptiveField
 from convviz.graph import Graph
 from convviz.ops.base import Shape
 
+STEM = 2  # resolutions at most; a longer run ahead of the first block is the net's body
 Jump = tuple[Fraction | None, ...]
 
 
@@ -41,7 +42,8 @@ def stages(result: ReceptiveField) -> tuple[Stage, ...]:
 
     A block belongs to the resolution at which its paths meet, so the stride inside a residual block opens the new
     stage, as people count. Where a region reaches over many resolutions (the skips of a U-Net), each layer counts
-    for itself. Stages ahead of the first one with blocks are the stem.
+    for itself. One or two resolutions ahead of the first
+    with blocks are the stem.
     """
     rank = len(result.graph.inputs[result.wrt]) - 1
     blocks = block_regions(result.graph)
@@ -55,7 +57,7 @@ def stages(result: ReceptiveField) -> tuple[Stage, ...]:
     for i, (key, layers) in enumerate(groups):
         shape = layers[-1].node.out
         space = shape[-rank:] if rank and len(shape) > rank else ()
-        stem = i < first and key is not None
+        stem = i < first <= STEM and key is not None
         resolution = "x".join(map(str, space))
         name = "head" if key is None else f"stem {resolution}" if stem else resolution
         out.append(_stage(name, key, layers, joins, rank))

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from convviz.errors import FieldError, ShapeError, nearest
-from convviz.ops.relations import SAME, Relation, Window
+from convviz.ops.relations import SAME, Blocks, Relation
 
 Shape = tuple[int, ...]
 Array = np.ndarray
@@ -31,7 +31,7 @@ class AxisRead(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Along:
-    """One :class:`AxisRead` for each input axis; whatever is not said is read one to one."""
+    """One :class:`AxisRead` for each input axis; output axes that none of them names repeat the result."""
 
     axes: tuple[AxisRead, ...]
 
@@ -43,11 +43,8 @@ class Regroup:
     out: Shape
 
 
-@dataclasses.dataclass(frozen=True)
-class Steps:
+class Steps(tuple[tuple[Along | Regroup, Shape], ...]):
     """Reads that follow each other, the first from the input; each with the shape that it gives."""
-
-    steps: tuple[tuple[Along | Regroup, Shape], ...]
 
 
 Reads = Along | Regroup | Steps
@@ -295,7 +292,12 @@ def show(shape: Sequence[int]) -> str:
 def pointwise(shape: Shape, out: Shape) -> Along:
     """Reads of an elementwise op: aligned at the last axis, axes of size 1 broadcast."""
     shift = len(out) - len(shape)
-    return Along(tuple(AxisRead(SAME, i + shift) for i in range(len(shape))))
+    return Along(tuple(AxisRead(repeated(n, out[i + shift]), i + shift) for i, n in enumerate(shape)))
+
+
+def repeated(n: int, m: int) -> Relation:
+    """One to one, or one cell read by all ``m`` where an axis of size 1 is broadcast."""
+    return Blocks(1, m) if n == 1 != m else SAME
 
 
 def axis(dim: int, shape: Shape, name: str = "dim") -> int:

@@ -7,6 +7,7 @@ part inside ``[0, n)``, and :func:`inside` says what the rest becomes under the 
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -53,7 +54,7 @@ class Window:
 
     @cached_property
     def is_identity(self) -> bool:
-        return self.kernel == self.stride == self.up == 1 and self.padding == 0
+        return self.kernel == self.stride == self.up == 1 and self.padding == 0 and self.border == "zeros"
 
     def taps(self, o: int) -> Taps:
         first = o * self.stride - self.padding
@@ -139,7 +140,14 @@ class Table:
         return Taps(range(row.start + move, row.stop + move, row.step), range(len(row)))
 
     def feeds(self, i: int) -> Taps:
-        """Found by looking through the outputs whose rows can reach ``i``."""
+        """By bisection where the rows are in order, else by looking through the outputs whose rows can reach ``i``."""
+        if isinstance(self.rows, Rows) and self.rows.ordered and self.advance:
+            row = self.rows[0]  # whole periods that certainly lie before and behind all the hits
+            low = ((i - row[-1]) // self.advance - 1) * self.period
+            high = ((i - row[0]) // self.advance + 2) * self.period
+            first = bisect_left(range(low, high), i, key=lambda o: self.taps(o).cells[-1]) + low
+            last = bisect_right(range(low, high), i, key=lambda o: self.taps(o).cells[0]) + low
+            return Taps(range(first, max(first, last)), range(max(0, last - first)))
         reach = max((max(abs(r[0] - int(p * self.jump)), abs(r[-1] - int(p * self.jump))) for p, r in enumerate(self.rows) if r), default=0)
         centre = i / self.jump if self.advance else Fraction(0)
         margin = (reach + 2) / self.jump if self.advance else Fraction(self.period)
@@ -150,10 +158,14 @@ class Table:
 
 @dataclass(frozen=True)
 class Rows(Sequence[range]):
-    """``period`` rows that are computed when asked for, so that a period of 10**12 allocates nothing."""
+    """``period`` rows that are computed when asked for, so that a period of 10**12 allocates nothing.
+
+    ``ordered``: no row is empty, and first and last cells never fall from one row to the next.
+    """
 
     period: int
     row: Callable[[int], range]
+    ordered: bool = False
 
     def __len__(self) -> int:
         return self.period
@@ -182,7 +194,7 @@ def adaptive(n: int, m: int) -> Relation:
     g = gcd(n, m)
     if n % m == 0:
         return Window(kernel=n // m, stride=n // m)
-    return Table(Rows(m // g, lambda o: range(o * n // m, -(-(o + 1) * n // m))), n // g)
+    return Table(Rows(m // g, lambda o: range(o * n // m, -(-(o + 1) * n // m)), True), n // g)
 
 
 def whole(n: int, out: int) -> Blocks:
