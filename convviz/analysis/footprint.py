@@ -18,13 +18,15 @@ from functools import cached_property
 from itertools import product
 from math import gcd, lcm, prod
 
+import numpy as np
+
 from convviz.analysis.cells import EMPTY, MASK, Cells, from_mask, union
 from convviz.analysis.lower import Step
 from convviz.ops.relations import Relation, Window, inside
 
 ROWS = 1 << 14  # the longest period whose rows are all made
 PHASES = 10**6  # joint phases (all axes together) that are looked at one by one
-WORK = 1 << 26  # rows times bits of all phases: beyond this a joint map is given up
+WORK = 1 << 31  # cells of all phases together: beyond this a joint map is given up
 
 
 class AxisMap:
@@ -181,70 +183,117 @@ def merge(maps: Sequence[AxisMap]) -> AxisMap:
 
 
 # -- more than one axis -----------------------------------------------------------------------------
-Rows = dict[tuple[int, ...], int]  # cells of the axes before the last -> bits along the last
-
-
 @dataclass(frozen=True)
 class Region:
-    """A set of cells of the whole image: for each row its bits, bit 0 being cell ``lo`` of the last axis."""
+    """A set of cells of the whole image in one integer: cell ``c`` is bit ``sum((c - origin) * pitch)``.
 
-    lo: int
-    rows: Rows
+    span: extent along each axis (an upper bound); rows have room to grow, so that a union is a shift and an "or".
+    """
 
-    def shift(self, axis: int, by: int, last: int) -> Region:
-        if not by:
-            return self
-        if axis == last:
-            return Region(self.lo + by, self.rows)
-        return Region(self.lo, {(*k[:axis], k[axis] + by, *k[axis + 1 :]): v for k, v in self.rows.items()})
+    origin: tuple[int, ...]
+    span: tuple[int, ...]
+    pitch: tuple[int, ...]
+    bits: int
+
+    def shift(self, by: Sequence[int]) -> Region:
+        moved = Region(tuple(o + m for o, m in zip(self.origin, by, strict=True)), self.span, self.pitch, self.bits)
+        if "count" in self.__dict__:
+            moved.__dict__["count"] = self.count
+        return moved
 
     @cached_property
     def count(self) -> int:
-        return sum(bits.bit_count() for bits in self.rows.values())
+        return self.bits.bit_count()
+
+    def repitched(self, pitch: tuple[int, ...]) -> Region:
+        """The same set with other distances between its rows (whole bytes)."""
+        if pitch == self.pitch:
+            return self
+        old = np.frombuffer(self.bits.to_bytes(self.span[0] * self.pitch[0] // 8, "little"), np.uint8).reshape(_grid(self.span[0], self.pitch))
+        new = np.zeros(_grid(self.span[0], pitch), np.uint8)
+        keep = tuple(slice(0, min(i, j)) for i, j in zip(old.shape, new.shape, strict=True))
+        new[keep] = old[keep]
+        return Region(self.origin, self.span, pitch, int.from_bytes(new.tobytes(), "little"))
 
     def sides(self) -> tuple[Cells, ...] | None:
         """The projection on each axis; None for no cells."""
-        if not self.rows:
+        if not self.bits:
             return None
-        last = 0
-        for bits in self.rows.values():
-            last |= bits
+        data = np.frombuffer(self.bits.to_bytes(self.span[0] * self.pitch[0] // 8, "little"), np.uint8).reshape(_grid(self.span[0], self.pitch))
+        cells = np.unpackbits(data, axis=-1, bitorder="little")
         sides = []
-        for column in zip(*self.rows, strict=True):
-            members = set(column)
-            lo, hi = min(members), max(members)
-            dense = len(members) == hi - lo + 1
-            sides.append(Cells(lo, len(members)) if dense else from_mask(lo, sum(1 << i - lo for i in members)))
-        return (*sides, from_mask(self.lo, last))
+        for a, lo in enumerate(self.origin):
+            hit = np.flatnonzero(cells.any(tuple(i for i in range(cells.ndim) if i != a)))
+            first, last = int(hit[0]), int(hit[-1])
+            dense = len(hit) == last - first + 1
+            sides.append(Cells(lo + first, len(hit)) if dense else from_mask(lo, sum(1 << int(i) for i in hit)))
+        return tuple(sides)
 
     def same(self, other: Region) -> bool:
         """Whether both hold the same cells."""
-        lo = min(self.lo, other.lo)
-        if self.rows.keys() != other.rows.keys():
+        if self.count != other.count:
             return False
-        return all(bits << self.lo - lo == other.rows[key] << other.lo - lo for key, bits in self.rows.items())
+        both = join_regions([self, other])
+        return both.count == self.count
+
+
+def _grid(rows: int, pitch: tuple[int, ...]) -> tuple[int, ...]:
+    """Shape in bytes of the bits of a region."""
+    return (rows, *(pitch[a] // pitch[a + 1] for a in range(len(pitch) - 2)), pitch[-2] // 8)
+
+
+def _pitch(span: Sequence[int]) -> tuple[int, ...]:
+    """Distances between rows that leave room to grow by half."""
+    pitch = [1]
+    for n in reversed(span[1:]):
+        pitch.append(-(-pitch[-1] * (n + n // 2 + 1) // 8) * 8)
+    return tuple(reversed(pitch))
+
+
+def empty_region(rank: int) -> Region:
+    return Region((0,) * rank, (1,) * rank, _pitch((1,) * rank), 0)
 
 
 def box_region(sides: Sequence[Cells]) -> Region:
     """A product of sets as a region."""
     if not all(sides):
-        return Region(0, {})
+        return empty_region(len(sides))
+    span = tuple(s.span for s in sides)
+    pitch = _pitch(span)
     bits = sides[-1].mask()
-    keys = product(*([i for run in s.runs() for i in run] for s in sides[:-1]))
-    return Region(sides[-1].lo, dict.fromkeys(keys, bits))
+    for side, step in zip(reversed(sides[:-1]), reversed(pitch[:-1]), strict=True):
+        row, bits = bits, 0
+        for run in side.runs():
+            bits |= _repeat(row, step, len(run)) << (run[0] - side.lo) * step
+    return Region(tuple(s.lo for s in sides), span, pitch, bits)
+
+
+def _repeat(bits: int, step: int, count: int) -> int:
+    done = 1
+    while done < count:
+        more = min(done, count - done)
+        bits |= bits << step * more
+        done += more
+    return bits
 
 
 def join_regions(regions: Sequence[Region]) -> Region:
-    regions = [r for r in regions if r.rows]
-    if len(regions) < 2:
-        return regions[0] if regions else Region(0, {})
-    lo = min(r.lo for r in regions)
-    rows: Rows = {}
-    for r in regions:
-        by = r.lo - lo
-        for key, bits in r.rows.items():
-            rows[key] = rows.get(key, 0) | bits << by
-    return Region(lo, rows)
+    """The union."""
+    some = [r for r in regions if r.bits]
+    if len(some) < 2:
+        return some[0] if some else regions[0]
+    axes = range(len(some[0].origin))
+    origin = tuple(min(r.origin[a] for r in some) for a in axes)
+    span = tuple(max(r.origin[a] + r.span[a] for r in some) - origin[a] for a in axes)
+    pitch = max((r.pitch for r in some))
+    if any(span[a] * pitch[a] > pitch[a - 1] for a in axes if a) or any(r.pitch != pitch for r in some):
+        if any(span[a] * pitch[a] > pitch[a - 1] for a in axes if a):
+            pitch = _pitch(span)
+        some = [r.repitched(pitch) for r in some]
+    bits = 0
+    for r in some:
+        bits |= r.bits << sum((r.origin[a] - origin[a]) * pitch[a] for a in axes)
+    return Region(origin, span, pitch, bits)
 
 
 @dataclass(frozen=True)
@@ -254,42 +303,38 @@ class JointMap:
     periods: tuple[int, ...]
     advances: tuple[int | None, ...]
     regions: dict[tuple[int, ...], Region]
+    gaps: bool = True  # some part reads nothing in some phase, so that the axes alone do not give the projections
 
     def at(self, unit: Sequence[int]) -> Region:
-        last = len(self.periods) - 1
-        phase = []
-        moves = []
-        for a, u in enumerate(unit):
-            if self.advances[a] is None:
-                if not 0 <= u < self.periods[a]:
-                    return Region(0, {})
+        phase, move = [], []
+        for u, period, advance in zip(unit, self.periods, self.advances, strict=True):
+            if advance is None:
+                if not 0 <= u < period:
+                    return empty_region(len(self.periods))
                 phase.append(u)
+                move.append(0)
                 continue
-            turns, p = divmod(u, self.periods[a])
+            turns, p = divmod(u, period)
             phase.append(p)
-            moves.append((a, turns * (self.advances[a] or 0)))
+            move.append(turns * advance)
         region = self.regions[tuple(phase)]
-        for a, by in moves:
-            region = region.shift(a, by, last)
-        return region
+        return region.shift(move) if any(move) else region
 
     def shortest(self) -> JointMap:
         """The same map with the smallest period along each axis whose advance is a whole number."""
-        last = len(self.periods) - 1
+        axes = range(len(self.periods))
         periods, advances, regions = list(self.periods), list(self.advances), self.regions
-        for a in range(len(periods)):
+        for a in axes:
             period, advance = periods[a], advances[a]
             for q in range(1, period // 2 + 1):
                 if advance is None or period % q or advance * q % period:
                     continue
-                move = advance * q // period
-                if all(
-                    regions[(*p[:a], p[a] + q, *p[a + 1 :])].same(r.shift(a, move, last)) for p, r in regions.items() if p[a] + q < period
-                ):
-                    periods[a], advances[a] = q, move
+                move = [advance * q // period * (i == a) for i in axes]
+                if all(regions[(*p[:a], p[a] + q, *p[a + 1 :])].same(r.shift(move)) for p, r in regions.items() if p[a] + q < period):
+                    periods[a], advances[a] = q, move[a]
                     regions = {p: r for p, r in regions.items() if p[a] < q}
                     break
-        return JointMap(tuple(periods), tuple(advances), regions)
+        return JointMap(tuple(periods), tuple(advances), regions, self.gaps)
 
     def compose(self, axis: int, step: Step) -> JointMap | None:
         """The map behind a step along one axis; None where it grows too large to be kept."""
@@ -304,7 +349,7 @@ class JointMap:
             turns, period, per = turn(relation, self.periods[axis])
             advance = turns * per // self.periods[axis] * (self.advances[axis] or 0)
         periods = (*self.periods[:axis], period, *self.periods[axis + 1 :])
-        if not _affordable(periods, max((len(r.rows) for r in self.regions.values()), default=1)):
+        if not _affordable(periods, max(prod(r.span) for r in self.regions.values())):
             return None
         regions = {}
         for phase in product(*map(range, periods)):
@@ -313,19 +358,17 @@ class JointMap:
                 cells = next(iter(inside(cells, n)), range(0))
             if len(cells) > 4096:
                 return None
-            regions[phase] = join_regions([self.at((*phase[:axis], u, *phase[axis + 1 :])) for u in cells])
-        if any(_too_large(r) for r in regions.values()):
-            return None
-        return JointMap(periods, (*self.advances[:axis], advance, *self.advances[axis + 1 :]), regions).shortest()
+            units = [self.at((*phase[:axis], u, *phase[axis + 1 :])) for u in cells]
+            regions[phase] = join_regions(units) if units else empty_region(len(periods))
+            if prod(regions[phase].span) > MASK:
+                return None
+        return JointMap(periods, (*self.advances[:axis], advance, *self.advances[axis + 1 :]), regions, self.gaps).shortest()
 
 
-def _affordable(periods: Sequence[int], rows: int) -> bool:
+def _affordable(periods: Sequence[int], cells: int) -> bool:
+    """Whether so many phases of so many cells each are worth their memory and time."""
     phases = prod(periods)
-    return phases <= PHASES and phases * rows <= WORK >> 4
-
-
-def _too_large(region: Region) -> bool:
-    return len(region.rows) * max((b.bit_length() for b in region.rows.values()), default=0) > MASK
+    return phases <= PHASES and cells <= MASK and phases * cells <= WORK
 
 
 @dataclass(frozen=True)
@@ -341,14 +384,14 @@ class Footprint:
 
     def at(self, unit: Sequence[int]) -> tuple[Cells, ...] | None:
         """The projection of one unit's cells on each axis; None where it reads nothing."""
-        if self.joint is not None:
+        if self.joint is not None and self.joint.gaps:
             return self.joint.at(unit).sides()
         sides = tuple(t.at(u) for t, u in zip(self.axes, unit, strict=True) if t is not None)
         return sides if all(sides) else None
 
     def spans(self) -> list[list[int]]:
         """For each axis the spans that occur; a unit that reads nothing counts as 0 along every axis."""
-        if self.joint is not None:
+        if self.joint is not None and self.joint.gaps:
             sides = [r.sides() for r in self.joint.regions.values()]
             return [[s[a].span if s else 0 for s in sides] for a in range(len(self.axes))]
         spans = [[t.rows[p].span for p in t.phases()] for t in self.axes if t is not None]
@@ -399,8 +442,7 @@ def joined(parts: Sequence[Footprint], axes: tuple[AxisMap | None, ...]) -> Foot
         else:
             periods.append(lcm(*(t.period for t in tables), *(p.joint.periods[a] for p in parts if p.joint)))
     cells = prod(max(t.rows[u].span for u in t.phases()) for t in whole)
-    rows = prod(max(t.rows[u].span for u in t.phases()) for t in whole[:-1])
-    if cells > MASK or not _affordable(periods, rows) or any(not r.known for t in whole for r in t.rows):
+    if not _affordable(periods, cells) or any(not r.known for t in whole for r in t.rows):
         return Footprint(axes, None, False)
     regions = {}
     product_everywhere = True
@@ -414,7 +456,8 @@ def joined(parts: Sequence[Footprint], axes: tuple[AxisMap | None, ...]) -> Foot
     if product_everywhere:
         return Footprint(axes)
     advances = tuple(None if t.advance is None else int(t.jump * q) for t, q in zip(whole, periods, strict=True))
-    return Footprint(axes, JointMap(tuple(periods), advances, regions).shortest())
+    gaps = any(not t.rows[u] for m in maps for t in m for u in t.phases()) or any(p.joint and p.joint.gaps for p in parts)
+    return Footprint(axes, JointMap(tuple(periods), advances, regions, gaps).shortest())
 
 
 def _same(a: AxisMap, b: AxisMap) -> bool:

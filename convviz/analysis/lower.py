@@ -346,19 +346,9 @@ class _Work:
 
     def _contract(self, i: int, d: Digit) -> None:
         """Read through one digit of tensor axis ``i`` and drop it from its image axis."""
-        n = self.sizes[d.axis]
-        if d.size == n:
-            self._step(d.axis, Blocks(n, 1), 1)
-        elif d.size == 1:
-            pass
-        elif d.div == 1:
-            self._step(d.axis, Window(d.size, d.size), n // d.size)
-        elif d.div * d.size == n:
-            self._step(d.axis, Window(d.size, 1, d.div), d.div)
-        else:
-            div, size = d.div, d.size
-            rows = Rows(div, lambda o, div=div, size=size: range(o, o + size * div, div))  # type: ignore[misc]
-            self._step(d.axis, Table(rows, size * div), n // size)
+        if d.size > 1 or self.sizes[d.axis] == 1:
+            step = _contraction(d, self.sizes[d.axis])
+            self._step(d.axis, step.relation, step.m)
         kept = tuple(x for x in self.dims[i].digits if x is not d)
         self.dims[i] = Dim(prod(x.size for x in kept), kept)
         self._rescale(d.axis, d.div, d.size, 1)
@@ -570,23 +560,50 @@ def _align(state: State, target: State, steps: list[Steps], axis: int, node: Nod
         return steps[axis] + _broadcast(n, m)
     if not mine:
         return steps[axis] if n == m else steps[axis] + _broadcast(n, m)
-    # Digits at the same places, and some that this part lacks: it is repeated along those.
-    pairs = []
+    # Digits at the same places are kept. Those that lie elsewhere (the columns of a product of matrices) are read
+    # through; along those that only the target has, this part is repeated.
+    done = list(steps[axis])
+    pairs, through = [], []
     rest = list(theirs)
     for j, d in mine:
         hit = next((t for t in rest if t[0] == j and t[1].size == d.size), None)
-        if hit is None:
-            if axis == len(state.sizes) - 1 or node.op.kind in ("matmul", "einsum"):
-                return steps[axis] + _broadcast(n, m)
+        if hit is not None:
+            rest.remove(hit)
+            pairs.append((d, hit[1]))
+        elif node.op.kind in ("matmul", "einsum") or axis == len(state.sizes) - 1:
+            through.append(d)
+        else:
             raise Unreadable(f"joins {show(node.ins[0])} and {show(node.ins[-1])}, whose axes lie differently on the input")
-        rest.remove(hit)
-        pairs.append((d, hit[1]))
+    for d in sorted(through, key=lambda d: -d.div):
+        if d.size > 1:
+            done.append(_contraction(d, n))
+            n //= d.size
+            pairs = [(p._replace(div=p.div // d.size) if p.div > d.div else p, t) for p, t in pairs]
+    if n == m and all(d.div == t.div for d, t in pairs):
+        return tuple(done)
+    if n == 1:
+        return (*done, *_broadcast(n, m))
+    slowest = max(theirs, key=lambda t: t[1].div)[1]
+    advance = n if any(t is slowest for _, t in pairs) else 0
 
     def row(o: int) -> range:
         at = sum(o // t.div % t.size * d.div for d, t in pairs)
         return range(at, at + 1)
 
-    return (*steps[axis], Step(Table(Rows(m, row), n), n, m))
+    return (*done, Step(Table(Rows(m, row), advance), n, m))
+
+
+def _contraction(d: Digit, n: int) -> Step:
+    """Read through one digit of an axis of ``n`` units and drop it."""
+    size, div = d.size, d.div
+    if size == n:
+        return Step(Blocks(n, 1), n, 1)
+    if div == 1:
+        return Step(Window(size, size), n, n // size)
+    if div * size == n:
+        return Step(Window(size, 1, div), n, div)
+    rows = Rows(div, lambda o: range(o, o + size * div, div))
+    return Step(Table(rows, size * div), n, n // size)
 
 
 __all__ = ["AxisRead", "Edge", "Lowered", "LoweredNode", "State", "Step", "Steps", "lower", "pointwise", "SAME"]
