@@ -23,11 +23,14 @@ class Node:
     out: Shape
     where: str = ""  # where a person finds it: `net.yaml:12`, `layers[3].conv`, `encoder.layer1.0.conv2`
     shares: str | None = None  # the node whose weights this one uses again
+    trained: int | None = None  # trained parameters where they are not the op's weights: buffers, weight norm, tied in part
 
     @property
     def params(self) -> int:
         """Trained parameters; 0 where they are another node's."""
-        return 0 if self.shares else self.op.params(*self.ins)
+        if self.shares:
+            return 0
+        return self.op.params(*self.ins) if self.trained is None else self.trained
 
     @property
     def macs(self) -> int:
@@ -85,7 +88,9 @@ class GraphBuilder:
         self.nodes: list[Node] = []
         self.shapes: dict[str, Shape] = dict(inputs)
 
-    def add(self, name: str, op: Op, inputs: Iterable[str], where: str = "", shares: str | None = None) -> Node:
+    def add(
+        self, name: str, op: Op, inputs: Iterable[str], where: str = "", shares: str | None = None, trained: int | None = None
+    ) -> Node:
         """Append a node; raises ConvvizError that starts with ``where`` when it does not fit."""
         inputs = tuple(inputs)
         place = where or name
@@ -103,7 +108,7 @@ class GraphBuilder:
             out = op.shape(*ins)
         except ConvvizError as err:
             raise err.at(place) from None
-        node = Node(name, op, inputs, ins, out, where, shares)
+        node = Node(name, op, inputs, ins, out, where, shares, trained)
         self.nodes.append(node)
         self.shapes[name] = out
         return node

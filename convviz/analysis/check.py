@@ -1,4 +1,6 @@
-"""Whether a net keeps the rules of a brief: limits on size and receptive field, ops that must or must not occur."""
+"""Whether a net keeps the rules of a brief: limits on size and receptive field, ops that must or must not
+occur.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +17,15 @@ from convviz.ops import OPS
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule and how the net did. ``by``: how much a number is over or under its limit, 0 where it keeps it."""
+    """One rule and how the net did. ``by``: how much a number is over or under its limit, 0 where it keeps
+    it.
+    """
 
     name: str  # max_params, min_rf, uses ...
     limit: int | str
-    value: int | tuple[str, ...] | None  # the number, or the layers found; None: the net has no receptive field
+    value: (
+        int | tuple[str, ...] | None
+    )  # the number, or the layers found; None: the net has no receptive field
     passed: bool
     by: int = 0
 
@@ -146,7 +152,9 @@ def layers_with(graph: Graph, name: str) -> tuple[str, ...]:
 def known_word(name: str) -> str:
     """``name`` itself; raises ConvvizError where it is neither an op nor a feature."""
     if name not in FEATURES and name not in OPS:
-        raise ConvvizError(f"neither an op nor a feature is called {name!r}{nearest(name, [*FEATURES, *OPS])}")
+        raise ConvvizError(
+            f"neither an op nor a feature is called {name!r}{nearest(name, [*FEATURES, *OPS])}"
+        )
     return name
 
 
@@ -164,8 +172,9 @@ def check(
 ) -> Verdict:
     """Hold ``result`` against a brief; the limits themselves are allowed.
 
-    The receptive field is that of the last layer that is not global (input cells; on several axes the smallest for
-    min_rf and the largest for max_rf). Raises ConvvizError for a word in ``uses`` or ``forbids`` that nothing is called.
+    The receptive field is that of the last layer that is not global (input cells; on several axes the
+    smallest for min_rf and the largest for max_rf). Raises ConvvizError for a word in ``uses`` or ``forbids``
+    that nothing is called.
     """
     layer = net_field(result)
     size = layer.rf.size if layer and layer.rf else ()

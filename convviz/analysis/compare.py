@@ -1,4 +1,6 @@
-"""What changed from one net to another, layer by layer, and the parameters and receptive field that it moved."""
+"""What changed from one net to another, layer by layer, and the parameters and receptive field that it
+moved.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +17,9 @@ from convviz.ops.base import Shape
 class Change:
     """One layer that differs: ``before`` is None where it was added, ``after`` where it was removed.
 
-    fields: what was set differently, ``name: (before, after)``; ``in_channels`` where only what comes in differs.
-    growth: how much more the layer adds to the receptive field than before (the axis that moves most; None where a
-    layer is global). params, macs: after minus before.
+    fields: what was set differently, ``name: (before, after)``; ``in_channels`` where only what comes in
+    differs. growth: how much more the layer adds to the receptive field than before (the axis that moves
+    most; None where a layer is global). params, macs: after minus before.
     """
 
     before: Layer | None
@@ -69,20 +71,22 @@ class Comparison:
 
 
 def net_field(result: ReceptiveField) -> Layer | None:
-    """The layer whose receptive field stands for the net's: the last that is not global, else the last with any.
+    """The layer whose receptive field stands for the net's: the last that is not global, else the last with
+    any.
 
-    Behind a global pool every unit reads the whole image, which says nothing about the convolutions before it.
+    Behind a global pool every unit reads the whole image, which says nothing about the convolutions before
+    it.
     """
     seen = [layer for layer in result.layers if layer.rf is not None]
     local = [layer for layer in seen if layer.rf is not None and not layer.rf.is_global]
-    return (local or seen or [None])[-1]
+    return (local or seen)[-1] if seen else None
 
 
 def compare(a: ReceptiveField, b: ReceptiveField) -> Comparison:
     """Align the layers of two nets by what they are and their order, and tell them apart; names may shift.
 
-    Layers of one kind that stand in the same place with other settings are changed ones; the rest was removed or
-    added. The parameters that the changes move add up to the difference of the nets.
+    Layers of one kind that stand in the same place with other settings are changed ones; the rest was removed
+    or added. The parameters that the changes move add up to the difference of the nets.
     """
     inputs = (a.graph.inputs, b.graph.inputs)
     same = list(inputs[0].values()) == list(inputs[1].values())
@@ -103,7 +107,9 @@ def _changes(a: ReceptiveField, b: ReceptiveField) -> Iterator[Change]:
 
 
 class _Setting:
-    """A layer as alignment sees it: alike are layers of one kind, equal those with the same settings and parameters."""
+    """A layer as alignment sees it: alike are layers of one kind, equal those with the same settings and
+    parameters.
+    """
 
     def __init__(self, layer: Layer) -> None:
         node = layer.node
@@ -144,7 +150,11 @@ def align(a: Sequence[_Setting], b: Sequence[_Setting]) -> list[tuple[int | None
     while tail < min(len(a), len(b)) - head and a[-1 - tail] == b[-1 - tail]:
         tail += 1
     n, m = len(a) - head - tail, len(b) - head - tail
-    middle = _best(a[head : head + n], b[head : head + m]) if n * m <= CELLS else _stretches(a[head : head + n], b[head : head + m])
+    middle = (
+        _best(a[head : head + n], b[head : head + m])
+        if n * m <= CELLS
+        else _stretches(a[head : head + n], b[head : head + m])
+    )
     pairs: list[tuple[int | None, int | None]] = [(i, i) for i in range(head)]
     pairs += [(None if i is None else i + head, None if j is None else j + head) for i, j in middle]
     return pairs + [(len(a) - k, len(b) - k) for k in range(tail, 0, -1)]
@@ -159,7 +169,12 @@ def _best(a: Sequence[_Setting], b: Sequence[_Setting]) -> list[tuple[int | None
     out: list[tuple[int | None, int | None]] = []
     i = j = 0
     while i < len(a) or j < len(b):
-        if i < len(a) and j < len(b) and (like := a[i].likeness(b[j])) and score[i][j] == score[i + 1][j + 1] + like:
+        if (
+            i < len(a)
+            and j < len(b)
+            and (like := a[i].likeness(b[j]))
+            and score[i][j] == score[i + 1][j + 1] + like
+        ):
             out.append((i, j))
             i, j = i + 1, j + 1
         elif i < len(a) and score[i][j] == score[i + 1][j]:
@@ -174,7 +189,9 @@ def _best(a: Sequence[_Setting], b: Sequence[_Setting]) -> list[tuple[int | None
 def _moves(
     pairs: Sequence[tuple[int | None, int | None]], a: Sequence[_Setting], b: Sequence[_Setting]
 ) -> Iterator[tuple[int | None, int | None, bool]]:
-    """The pairs, with a removed and an added layer of one kind joined where no heavy pair lies between: it moved."""
+    """The pairs, with a removed and an added layer of one kind joined where no heavy pair lies between: it
+    moved.
+    """
     waiting: list[tuple[int | None, int | None, bool]] = []
     for i, j in [*pairs, (-1, -1)]:
         if i is not None and j is not None and (i < 0 or a[i].weight >= ANCHOR):
@@ -183,12 +200,24 @@ def _moves(
             if i >= 0:
                 yield i, j, False
             continue
-        for at, (k, l, _) in enumerate(waiting):
-            if i is None and j is not None and l is None and k is not None and a[k].kind == b[j].kind:
-                waiting[at] = (k, j, True)
+        for at, (left, right, _) in enumerate(waiting):
+            if (
+                i is None
+                and j is not None
+                and right is None
+                and left is not None
+                and a[left].kind == b[j].kind
+            ):
+                waiting[at] = (left, j, True)
                 break
-            if j is None and i is not None and k is None and l is not None and a[i].kind == b[l].kind:
-                waiting[at] = (i, l, True)
+            if (
+                j is None
+                and i is not None
+                and left is None
+                and right is not None
+                and a[i].kind == b[right].kind
+            ):
+                waiting[at] = (i, right, True)
                 break
         else:
             waiting.append((i, j, False))
@@ -205,7 +234,9 @@ def _stretches(a: Sequence[_Setting], b: Sequence[_Setting]) -> list[tuple[int |
 
 
 def _growth(layer: Layer, result: ReceptiveField) -> int | None:
-    """Input cells that the layer adds to the receptive field of what it reads, along the axis where it adds most."""
+    """Input cells that the layer adds to the receptive field of what it reads, along the axis where it adds
+    most.
+    """
     after = layer.rf
     before = [result.by_name.get(name) for name in layer.node.inputs if name != result.wrt]
     if after is None or after.is_global or any(f is not None and f.is_global for f in before):

@@ -1,4 +1,6 @@
-"""The ladder of a receptive field: the layers at which it grows, and what one unit in the middle reads there."""
+"""The ladder of a receptive field: the layers at which it grows, and what one unit in the middle reads
+there.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +23,9 @@ STEPS = 200  # of a ladder; of a longer one every so-manieth is kept
 class Step:
     """A layer whose receptive field is larger than that of any layer before it.
 
-    unit: the unit whose cells lie nearest to the middle of the input. lo, hi: first and last input cell that it reads,
-    as if the map had no end. boxes: the cells really read, in boxes that may overlap (None: too many to tell).
+    unit: the unit whose cells lie nearest to the middle of the input. lo, hi: first and last input cell that
+    it reads, as if the map had no end. boxes: the cells really read, in boxes that may overlap (None: too
+    many to tell).
     """
 
     layer: Layer
@@ -43,7 +46,8 @@ class Step:
 
 @dataclass(frozen=True)
 class Growth:
-    """The steps in the order of the net, and the first layer behind which every unit reads everything, if there is one.
+    """The steps in the order of the net, and the first layer behind which every unit reads everything, if
+    there is one.
 
     causal: the input has one axis, and no unit reads beyond its own position.
     """
@@ -62,14 +66,20 @@ class Growth:
 def growth(result: ReceptiveField) -> Growth:
     """The ladder of ``result``; layers that read everything are no steps.
 
-    The deepest step's unit lies in the middle; each one before it as near as can be to the middle of the next, so that
-    the fields lie in each other (in a causal net: to its last cell).
+    The deepest step's unit lies in the middle; each one before it as near as can be to the middle of the
+    next, so that the fields lie in each other (in a causal net: to its last cell).
     """
     grows: list[tuple[Layer, Field]] = []
     largest = 0
     for layer in result:
         field = layer.rf
-        if field is None or field.is_global or not field.size or prod(field.size) <= largest or 0 in field.min:
+        if (
+            field is None
+            or field.is_global
+            or not field.size
+            or prod(field.size) <= largest
+            or 0 in field.min
+        ):
             continue
         largest = prod(field.size)
         grows.append((layer, field))
@@ -81,7 +91,7 @@ def growth(result: ReceptiveField) -> Growth:
     aim = [n - 1 for n in shape]  # twice the place to be near to
     for layer, field in reversed(grows):
         step = _step(result, layer, field, aim, causal)
-        aim = [2 * h if causal else l + h for l, h in zip(step.lo, step.hi, strict=True)]
+        aim = [2 * last if causal else first + last for first, last in zip(step.lo, step.hi, strict=True)]
         steps.append(step)
     first_global = next((x for x in result if x.rf and x.rf.is_global), None)
     return Growth(result, tuple(reversed(steps)), first_global, causal)
@@ -93,14 +103,29 @@ def _step(result: ReceptiveField, layer: Layer, field: Field, aim: Sequence[int]
     shape = result.graph.inputs[result.wrt][1:]
     unit = tuple(_nearest(field, a, units[a], shape[a] - 1, aim[a], causal) for a in range(len(shape)))
     if set(field.period) == {1} and None not in field.start:
-        first = [start + jump * u for start, jump, u in zip(field.start, field.jump, unit, strict=True)]  # type: ignore[operator]
-        lo, hi = tuple(map(int, first)), tuple(int(f) + n - 1 for f, n in zip(first, field.size, strict=True))
-        solid = field.pixels == prod(field.size)
-        boxes = (tuple(range(l, h + 1) for l, h in zip(lo, hi, strict=True)),) if solid else None
-        return Step(layer, field, unit, lo, hi, boxes if solid else _boxes(reach(lowered, name, _at(unit), clip=False)))
-    found = reach(lowered, name, _at(unit), clip=False)
-    sides = hull(found)
-    return Step(layer, field, unit, tuple(s.lo for s in sides), tuple(s.hi for s in sides), _boxes(found))
+        firsts = [s + j * u for s, j, u in zip(field.start, field.jump, unit, strict=True)]  # type: ignore[operator]
+        lo = tuple(map(int, firsts))
+        hi = tuple(first + n - 1 for first, n in zip(lo, field.size, strict=True))
+        if field.pixels == prod(field.size):
+            solid = tuple(range(first, last + 1) for first, last in zip(lo, hi, strict=True))
+            return Step(layer, field, unit, lo, hi, (solid,))
+        return Step(layer, field, unit, lo, hi, _boxes(reach(lowered, name, _at(unit), clip=False)))
+    # Phases differ: look at some units around, for one that reads most and lies best.
+    period = max(field.period)
+    best: tuple[tuple[int, int], Step] | None = None
+    for d in range(-period, period + 1, max(1, period // 4)):
+        moved = tuple(min(max(u + d, 0), n - 1) for u, n in zip(unit, units, strict=False))
+        found = reach(lowered, name, _at(moved), clip=False)
+        if not found:
+            continue
+        sides = hull(found)
+        off = sum(abs(s.lo + s.hi - a) for s, a in zip(sides, aim, strict=True))
+        rank = (-prod(s.span for s in sides), off)
+        if best is None or rank < best[0]:
+            lo, hi = tuple(s.lo for s in sides), tuple(s.hi for s in sides)
+            best = rank, Step(layer, field, moved, lo, hi, _boxes(found))
+    assert best is not None, name
+    return best[1]
 
 
 def _at(unit: tuple[int, ...]) -> list[Cells]:
@@ -108,7 +133,9 @@ def _at(unit: tuple[int, ...]) -> list[Cells]:
 
 
 def _nearest(field: Field, axis: int, units: int, middle: int, aim: int, causal: bool) -> int:
-    """The unit, of ``units``, whose cells are centred (causal: end) nearest to half of ``aim``, then of ``middle``."""
+    """The unit, of ``units``, whose cells are centred (causal: end) nearest to half of ``aim``, then of
+    ``middle``.
+    """
     start, jump, size = field.start[axis], field.jump[axis], field.size[axis]
     if start is None or not jump:
         return units // 2

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from convviz.errors import ConvvizError
 from convviz.graph import Graph, Node
-from convviz.ops.base import Along, AxisRead, Reads, Regroup, Shape, pointwise, show
+from convviz.ops.base import Along, AxisRead, Op, Reads, Regroup, Shape, pointwise, show
 from convviz.ops.relations import SAME, Blocks, Relation, Rows, Table, Window
 
 NOWHERE = -1  # the axis of a digit that locates nothing on the input
@@ -152,7 +152,7 @@ def _node(
     live = [i for i, source in enumerate(node.inputs) if states[source] is not None]
     stats = _statistics(node, states, mode, rank)
     # Elementwise ops on one tensor are most of a net, and leave everything as it is.
-    if len(live) == 1 and node.op.elementwise and node.ins[live[0]] == node.out and not stats:
+    if len(live) == 1 and type(node.op).reads is Op.reads and node.ins[live[0]] == node.out and not stats:
         source = node.inputs[live[0]]
         return LoweredNode(node, states[source], (Edge(source, ((),) * (rank + 1)),), also[source])
     reads = node.op.reads(*node.ins)

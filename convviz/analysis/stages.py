@@ -19,9 +19,10 @@ Jump = tuple[Fraction | None, ...]
 class Stage:
     """Consecutive layers at one resolution.
 
-    name: ``stem``, ``head`` or the resolution that the stage ends with. jump: input cells per step (None: the head).
-    out: shape of its last output. channels: different channel counts in order of appearance, at the ends of blocks
-    where there are blocks. blocks: regions in which paths part and meet again. size: receptive field at the end.
+    name: ``stem``, ``head`` or the resolution that the stage ends with. jump: input cells per step (None: the
+    head). out: shape of its last output. channels: different channel counts in order of appearance, at the
+    ends of blocks where there are blocks. blocks: regions in which paths part and meet again. size: receptive
+    field at the end.
     """
 
     name: str
@@ -40,9 +41,9 @@ class Stage:
 def stages(result: ReceptiveField) -> tuple[Stage, ...]:
     """Group the layers of ``result`` by jump, in order; what has no jump any more is the head.
 
-    A block belongs to the resolution at which its paths meet, so the stride inside a residual block opens the new
-    stage, as people count. Where a region reaches over many resolutions (the skips of a U-Net), each layer counts
-    for itself. One or two resolutions ahead of the first
+    A block belongs to the resolution at which its paths meet, so the stride inside a residual block opens the
+    new stage, as people count. Where a region reaches over many resolutions (the skips of a U-Net), each
+    layer counts for itself. One or two resolutions ahead of the first
     with blocks are the stem.
     """
     rank = len(result.graph.inputs[result.wrt]) - 1
@@ -67,10 +68,11 @@ def stages(result: ReceptiveField) -> tuple[Stage, ...]:
 def block_regions(graph: Graph) -> tuple[tuple[str, ...], ...]:
     """Names of the layers of each region in which paths part and meet again; the last one is where they meet.
 
-    A layer is a waist if no connection passes it by. Between two neighbouring waists lies one layer, or a region.
+    A layer is a waist if no connection passes it by. Between two neighbouring waists lies one layer, or a
+    region.
     """
     nodes = graph.nodes
-    place = {name: 0 for name in graph.inputs} | {node.name: i for i, node in enumerate(nodes, 1)}
+    place = dict.fromkeys(graph.inputs, 0) | {node.name: i for i, node in enumerate(nodes, 1)}
     furthest = list(range(1, len(nodes) + 2))  # last reader of what stands at or before each place
     for i, node in enumerate(nodes, 1):
         for source in node.inputs:

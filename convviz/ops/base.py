@@ -245,6 +245,16 @@ def list_of(inner: Check, length: int | None = None) -> Check:
     return check
 
 
+def one_or_list(inner: Check) -> Check:
+    """A list, or one value that stands for a list of one."""
+    listed = list_of(inner)
+
+    def check(value: Any, rank: int) -> tuple[Any, ...]:
+        return listed(value, rank) if isinstance(value, list | tuple) else (inner(value, rank),)
+
+    return check
+
+
 def paddings(low: int | None = 0, words: Sequence[str] = ()) -> Check:
     """``(before, after)`` for every spatial axis from a number, a list of numbers, or a list of pairs; or one of ``words``."""
     each = integer(low)
@@ -311,6 +321,8 @@ def axis(dim: int, shape: Shape, name: str = "dim") -> int:
 
 def split_map(shape: Shape, rank: int, what: str) -> tuple[Shape, int, Shape]:
     """``(leading, channels, space)`` of a map with ``rank`` spatial axes; raises ShapeError."""
+    if rank < 1:
+        raise ShapeError(f"{what} needs a map with spatial axes, got {show(shape)}")
     if len(shape) < rank + 1:
         raise ShapeError(f"{what} needs a map with {rank} spatial axes, got {show(shape)}")
     cut = len(shape) - rank

@@ -115,7 +115,8 @@ class Conv(Op):
 
     def torch(self, *ins: Shape) -> Code:
         _, channels, _ = split_map(ins[0], self.rank, self.kind)
-        pads, extra, outer = self.pads(), {}, ""
+        pads, outer = self.pads(), ""
+        extra: dict[str, Any] = {}
         if isinstance(self.padding, str) or any(a != b for a, b in pads):
             if self.padding == "valid" or not any(a or b for a, b in pads):
                 pass
@@ -222,7 +223,7 @@ class ConvTranspose(Op):
 
     def torch(self, *ins: Shape) -> Code:
         _, channels, _ = split_map(ins[0], self.rank, self.kind)
-        extra = {
+        extra: dict[str, Any] = {
             name: squeeze(getattr(self, name))
             for name, default in (("stride", 1), ("padding", 0), ("output_padding", 0), ("dilation", 1))
             if any(v != default for v in getattr(self, name))
@@ -239,12 +240,17 @@ class ConvTranspose(Op):
 def depthwise(channels: int, fields: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Fields of a depthwise conv: one filter (or ``multiplier`` of them) for every input channel."""
     rest = dict(fields)
+    for name in ("out_channels", "groups"):
+        if name in rest:
+            raise FieldError(name, "follows from the input in a depthwise conv (use multiplier for more filters per channel)")
     multiplier = integer_field("multiplier", rest.pop("multiplier", 1))
     return [{**rest, "out_channels": channels * multiplier, "groups": channels}]
 
 
 def pointwise_conv(channels: int, fields: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Fields of a 1x1 conv."""
+    if "kernel_size" in fields:
+        raise FieldError("kernel_size", f"is 1 in a pointwise conv, got {fields['kernel_size']!r}")
     return [{**fields, "kernel_size": 1}]
 
 

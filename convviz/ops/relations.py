@@ -20,7 +20,7 @@ class Taps(NamedTuple):
     """The cells that one output reads and, in step with them, the kernel index that multiplies each."""
 
     cells: range
-    index: range
+    index: range  # type: ignore[assignment]  # tuple.index is not missed
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ class Table:
 
     @property
     def period(self) -> int:
-        return len(self.rows)
+        return self.rows.period if isinstance(self.rows, Rows) else len(self.rows)
 
     @property
     def jump(self) -> Fraction:

@@ -1,1 +1,1 @@
-"""Bundled nets: one model.yaml a net, described in README.md beside them and read by :mod:`convviz.read.bundled`."""
+"""Bundled nets: one model.yaml each, described in README.md; :mod:`convviz.read.bundled` finds them."""

@@ -1,0 +1,1 @@
+"""Results as text: one table model, a writer for each format."""
