@@ -2,8 +2,8 @@
 
     pip install -e '.[bench]' && python benchmarks/receptive_field.py
 
-Each tool gets the same module and the same 224x224 input on the CPU; imports are not counted, runs are interleaved and
-the fastest of each counts. torchlens answers the same question (size and jump of every layer, both axes);
+Each tool gets the same module and the same 224x224 input on the CPU; imports are not counted, the tools take turns and
+the fastest run of each counts. torchlens answers the same question (size and jump of every layer, both axes);
 torchinfo only lists shapes and parameters from one real forward pass. Below that: how convviz alone grows with depth,
 and how long ``convviz rf code8`` takes from a cold start, above an empty Python.
 """
@@ -61,20 +61,36 @@ def with_torchinfo(model: torch.nn.Module, x: torch.Tensor) -> None:
 TOOLS = {"convviz": with_convviz, "torchlens": with_torchlens, "torchinfo": with_torchinfo}
 
 
-def against_others(repeats: int = 3) -> None:
-    print(f"{'module':<14}" + "".join(f"{tool:>12}" for tool in TOOLS) + f"{'torchlens/convviz':>20}{'torchinfo/convviz':>20}")
+def worker(tool: str, name: str, repeats: int) -> None:
+    """Print the fastest of a few runs of one tool, after one that does not count."""
+    factory, shape = NETS[name]
+    torch.manual_seed(0)
+    model, x = factory().eval(), torch.randn(1, *shape)
+    with torch.no_grad():
+        TOOLS[tool](model, x)
+        print(min(seconds(lambda: TOOLS[tool](model, x)) for _ in range(repeats)))
+
+
+def against_others(rounds: int = 2, repeats: int = 3) -> None:
+    """Each tool in processes of its own (torchlens changes torch for everybody else), taking turns."""
+    print(
+        f"{'module':<14}"
+        + "".join(f"{tool:>12}" for tool in TOOLS)
+        + f"{'torchlens/convviz':>20}{'torchinfo/convviz':>20}"
+    )
     for name in NAMES:
-        factory, shape = NETS[name]
-        model, x = factory().eval(), torch.randn(1, *shape)
-        with torch.no_grad():
-            model(x)
         best = dict.fromkeys(TOOLS, float("inf"))
-        for _ in range(repeats):
-            for tool, run in TOOLS.items():
-                best[tool] = min(best[tool], seconds(lambda run=run: run(model, x)))
+        for _ in range(rounds):
+            for tool in TOOLS:
+                command = [sys.executable, __file__, "--worker", tool, name, str(repeats)]
+                out = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+                best[tool] = min(best[tool], float(out.split()[-1]))
         mine = best["convviz"]
         cells = "".join(f"{best[tool]:>10.3f} s" for tool in TOOLS)
-        print(f"{name:<14}{cells}{best['torchlens'] / mine:>19.1f}x{best['torchinfo'] / mine:>19.1f}x")
+        print(
+            f"{name:<14}{cells}{best['torchlens'] / mine:>19.1f}x{best['torchinfo'] / mine:>19.1f}x",
+            flush=True,
+        )
 
 
 def residual(layers: int) -> Graph:
@@ -111,13 +127,23 @@ def growth() -> None:
 
 def cold_start(repeats: int = 7) -> None:
     def run(*args: str) -> float:
-        return min(seconds(lambda: subprocess.run([sys.executable, *args], cwd=ROOT, stdout=subprocess.DEVNULL, check=True)) for _ in range(repeats))
+        return min(
+            seconds(
+                lambda: subprocess.run(
+                    [sys.executable, *args], cwd=ROOT, stdout=subprocess.DEVNULL, check=True
+                )
+            )
+            for _ in range(repeats)
+        )
 
     empty, rf = run("-c", "pass"), run("-m", "convviz", "rf", "code8")
     print(f"\ncold start: python -c pass {empty:.3f} s, convviz rf code8 {rf:.3f} s, {rf - empty:.3f} s more")
 
 
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["--worker"]:
+        worker(sys.argv[2], sys.argv[3], int(sys.argv[4]))
+        sys.exit()
     against_others()
     growth()
     cold_start()

@@ -14,6 +14,7 @@ import tokenize
 import unicodedata
 from collections.abc import Iterable, Mapping
 
+from convviz.errors import ConvvizError
 from convviz.graph import Graph, Node
 from convviz.ops.base import Code, Shape, show
 
@@ -43,7 +44,7 @@ def export(graph: Graph) -> str:
     >>> print(export(convviz.read("tiny")).splitlines()[0])
     \"\"\"tiny as a PyTorch module, written by convviz.\"\"\"
     """
-    codes = {node.name: node.op.torch(*node.ins) for node in graph}
+    codes = _codes(graph)
     names = identifiers(graph, codes.values())
     calls = expressions(graph, codes, names)
     forward = _forward(graph, names, calls)
@@ -71,9 +72,19 @@ def export(graph: Graph) -> str:
 
 def attributes(graph: Graph) -> dict[str, str]:
     """The attribute of the exported module for each node; nodes without a module are left out."""
-    codes = {node.name: node.op.torch(*node.ins) for node in graph}
+    codes = _codes(graph)
     names = identifiers(graph, codes.values())
     return {node.name: names[_owner(graph, codes, node)] for node in graph if codes[node.name].module}
+
+
+def _codes(graph: Graph) -> dict[str, Code]:
+    codes = {}
+    for node in graph:
+        try:
+            codes[node.name] = node.op.torch(*node.ins)
+        except ConvvizError as err:
+            raise err.at(node.where or node.name) from None
+    return codes
 
 
 # -- names ------------------------------------------------------------------------------------------

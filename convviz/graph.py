@@ -23,7 +23,9 @@ class Node:
     out: Shape
     where: str = ""  # where a person finds it: `net.yaml:12`, `layers[3].conv`, `encoder.layer1.0.conv2`
     shares: str | None = None  # the node whose weights this one uses again
-    trained: int | None = None  # trained parameters where they are not the op's weights: buffers, weight norm, tied in part
+    trained: int | None = (
+        None  # trained parameters where they are not the op's weights: buffers, weight norm, tied in part
+    )
 
     @property
     def params(self) -> int:
@@ -89,7 +91,13 @@ class GraphBuilder:
         self.shapes: dict[str, Shape] = dict(inputs)
 
     def add(
-        self, name: str, op: Op, inputs: Iterable[str], where: str = "", shares: str | None = None, trained: int | None = None
+        self,
+        name: str,
+        op: Op,
+        inputs: Iterable[str],
+        where: str = "",
+        shares: str | None = None,
+        trained: int | None = None,
     ) -> Node:
         """Append a node; raises ConvvizError that starts with ``where`` when it does not fit."""
         inputs = tuple(inputs)
@@ -98,7 +106,9 @@ class GraphBuilder:
             raise ConvvizError(f"the name {name!r} is taken", place)
         for source in inputs:
             if source not in self.shapes:
-                raise ConvvizError(f"nothing called {source!r} comes before{nearest(source, self.shapes)}", place)
+                raise ConvvizError(
+                    f"nothing called {source!r} comes before{nearest(source, self.shapes)}", place
+                )
         low, high = op.inputs
         if not low <= len(inputs) <= (len(inputs) if high is None else high):
             need = f"{low}" if low == high else f"at least {low}" if high is None else f"{low} to {high}"
@@ -116,4 +126,6 @@ class GraphBuilder:
     def build(self, outputs: Iterable[str] = ()) -> Graph:
         if not self.nodes:
             raise ConvvizError("a net needs at least one layer", self.name)
-        return Graph(self.name, self.inputs, tuple(self.nodes), tuple(outputs) or (self.nodes[-1].name,), self.meta)
+        return Graph(
+            self.name, self.inputs, tuple(self.nodes), tuple(outputs) or (self.nodes[-1].name,), self.meta
+        )

@@ -43,13 +43,24 @@ def apply(node: Node, xs: list[torch.Tensor], wrap: bool) -> torch.Tensor:
     if kind == "conv_transpose":
         w = torch.ones(x.shape[1], op.out_channels // op.groups, *op.kernel_size, dtype=x.dtype)
         return TRANSPOSED[rank](
-            x, w, stride=op.stride, padding=op.padding, output_padding=op.output_padding, dilation=op.dilation, groups=op.groups
+            x,
+            w,
+            stride=op.stride,
+            padding=op.padding,
+            output_padding=op.output_padding,
+            dilation=op.dilation,
+            groups=op.groups,
         )
     if kind == "max_pool":
         # the sum over the dilated window: a depthwise conv of ones, cut to the pool's own output size
-        grow = [(p, p + s + d * k) for p, s, d, k in zip(paired(op.padding), op.stride, op.dilation, op.kernel_size, strict=True)]
+        grow = [
+            (p, p + s + d * k)
+            for p, s, d, k in zip(paired(op.padding), op.stride, op.dilation, op.kernel_size, strict=True)
+        ]
         w = torch.ones(x.shape[1], 1, *op.kernel_size, dtype=x.dtype)
-        y = CONV[rank](F.pad(x, flat(tuple(grow))), w, stride=op.stride, dilation=op.dilation, groups=x.shape[1])
+        y = CONV[rank](
+            F.pad(x, flat(tuple(grow))), w, stride=op.stride, dilation=op.dilation, groups=x.shape[1]
+        )
         return y[(slice(None), slice(None), *(slice(0, n) for n in node.out[1:]))]
     if kind == "avg_pool":
         return AVERAGE[rank](x, op.kernel_size, op.stride, paired(op.padding), ceil_mode=op.ceil_mode)
@@ -80,7 +91,16 @@ def apply(node: Node, xs: list[torch.Tensor], wrap: bool) -> torch.Tensor:
         return total
     if kind == "slice":
         return x[(slice(None),) * op.dim + (slice(op.start, op.end, op.step),)]
-    if kind in ("relu", "batch_norm", "identity", "dropout", "instance_norm", "group_norm", "sigmoid", "channel_shuffle"):
+    if kind in (
+        "relu",
+        "batch_norm",
+        "identity",
+        "dropout",
+        "instance_norm",
+        "group_norm",
+        "sigmoid",
+        "channel_shuffle",
+    ):
         return x * 1
     raise NotImplementedError(kind)
 
@@ -103,15 +123,20 @@ def unshuffle(x: torch.Tensor, r: int, rank: int) -> torch.Tensor:
     return x.permute(order).reshape(n, c * r**rank, *(s // r for s in space))
 
 
-def all_units(graph: Graph, name: str, followed: Mapping[str, tuple[str, ...]], wrap: bool = True) -> np.ndarray:
+def all_units(
+    graph: Graph, name: str, followed: Mapping[str, tuple[str, ...]], wrap: bool = True
+) -> np.ndarray:
     """Bool array (units, *input space): which input cells each unit of node ``name`` reads on the followed inputs."""
-    (source, shape), = graph.inputs.items()
+    ((source, shape),) = graph.inputs.items()
     space = graph[name].out[1:]
     count = int(np.prod(space))
     x = torch.zeros(count, *shape, dtype=torch.float64, requires_grad=True)
     values = {source: x}
     for node in graph:
-        xs = [values[i] if i in followed.get(node.name, node.inputs) else values[i].detach() for i in node.inputs]
+        xs = [
+            values[i] if i in followed.get(node.name, node.inputs) else values[i].detach()
+            for i in node.inputs
+        ]
         y = apply(node, xs, wrap)
         assert tuple(y.shape[1:]) == node.out, (node.name, y.shape, node.out)
         if y.requires_grad:

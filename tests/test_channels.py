@@ -91,7 +91,11 @@ def test_random_nets_against_a_probe(seed: int) -> None:
         elif kind == "slice":
             op = build("slice", {"dim": 1, "start": rng.randint(0, shape[0] - 1)})
         elif kind == "chunk":
-            op = build("chunk", {"chunks": 2, "dim": 1, "index": rng.randint(0, 1)}) if shape[0] > 1 else build("relu")
+            op = (
+                build("chunk", {"chunks": 2, "dim": 1, "index": rng.randint(0, 1)})
+                if shape[0] > 1
+                else build("relu")
+            )
         elif kind == "pixel_shuffle" and shape[0] % 4 == 0:
             op = build(kind, {"upscale_factor": 2})
         elif kind == "channel_shuffle" and shape[0] % 2 == 0:

@@ -10,12 +10,16 @@ import pytest
 
 import convviz
 
-MODULES = sorted(m.name for m in pkgutil.walk_packages(convviz.__path__, "convviz.") if not m.name.endswith("__main__"))
+MODULES = sorted(
+    m.name for m in pkgutil.walk_packages(convviz.__path__, "convviz.") if not m.name.endswith("__main__")
+)
 
 
 @pytest.mark.parametrize("name", ["convviz", *MODULES])
 def test_examples(name: str) -> None:
-    found = doctest.testmod(importlib.import_module(name), optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
+    found = doctest.testmod(
+        importlib.import_module(name), optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+    )
     assert not found.failed
 
 

@@ -21,8 +21,13 @@ def random_net(rng: Random) -> Graph:
         shape = builder.shapes[last]
         kind = rng.choice(["conv", "conv", "max_pool", "upsample", "residual"])
         if kind == "conv":
-            fields = {"out_channels": 1, "kernel_size": rng.randint(1, 3), "stride": rng.randint(1, 2), "dilation": rng.randint(1, 2),
-                      "padding": [[rng.randint(0, 2), rng.randint(0, 2)] for _ in range(2)]}
+            fields = {
+                "out_channels": 1,
+                "kernel_size": rng.randint(1, 3),
+                "stride": rng.randint(1, 2),
+                "dilation": rng.randint(1, 2),
+                "padding": [[rng.randint(0, 2), rng.randint(0, 2)] for _ in range(2)],
+            }
             kind_op = build("conv", fields)
         elif kind == "max_pool":
             kind_op = build("max_pool", {"kernel_size": 3, "stride": 2, "padding": rng.randint(0, 1)})
@@ -30,7 +35,11 @@ def random_net(rng: Random) -> Graph:
             kind_op = build("upsample", {"scale_factor": 2, "mode": rng.choice(["nearest", "bilinear"])})
         else:
             pad = rng.randint(1, 2)
-            name = builder.add(f"n{i}conv", build("conv", {"out_channels": 1, "kernel_size": 2 * pad + 1, "padding": pad}), [last]).name
+            name = builder.add(
+                f"n{i}conv",
+                build("conv", {"out_channels": 1, "kernel_size": 2 * pad + 1, "padding": pad}),
+                [last],
+            ).name
             last = builder.add(f"n{i}", build("add"), [name, last]).name
             continue
         try:
@@ -50,12 +59,26 @@ def spread(graph: Graph) -> np.ndarray:
     for node in graph:
         x, op = values[node.inputs[0]], node.op
         if op.kind in ("conv", "max_pool"):
-            pads = op.pads() if op.kind == "conv" else tuple((p, p) if isinstance(p, int) else p for p in op.padding)
+            pads = (
+                op.pads()
+                if op.kind == "conv"
+                else tuple((p, p) if isinstance(p, int) else p for p in op.padding)
+            )
             x = np.pad(x, [(0, 0), (0, 0), *pads], constant_values=np.nan)
-            plain = build("conv", {"out_channels": 1, "kernel_size": list(op.kernel_size), "stride": list(op.stride),
-                                   "dilation": list(op.dilation), "bias": False})
+            plain = build(
+                "conv",
+                {
+                    "out_channels": 1,
+                    "kernel_size": list(op.kernel_size),
+                    "stride": list(op.stride),
+                    "dilation": list(op.dilation),
+                    "bias": False,
+                },
+            )
             values[node.name] = plain.forward(x, weights={"weight": np.ones((1, 1, *op.kernel_size))})
-        elif op.kind == "upsample":  # NaN times a weight of zero must not spread: look at the marks one at a time
+        elif (
+            op.kind == "upsample"
+        ):  # NaN times a weight of zero must not spread: look at the marks one at a time
             values[node.name] = np.where(op.forward(np.isnan(x).astype(float)) > 0, np.nan, 1.0)
         elif op.kind == "add":
             values[node.name] = values[node.inputs[0]] + values[node.inputs[1]]

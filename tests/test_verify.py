@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from click.testing import CliRunner
 from torch import nn
 from torch.nn import functional as F
 
 import convviz
+import convviz.analysis.lower
 from convviz.analysis import receptive_field
-from convviz.analysis.lower import Edge, LoweredNode
+from convviz.analysis.lower import LoweredNode
+from convviz.cli import main
 from convviz.graph import Graph, GraphBuilder
 from convviz.ops import OPS, build
 from convviz.ops.conv import Conv
@@ -21,11 +25,30 @@ from convviz.verify import verify
 from convviz.verify.ones import Ones
 from convviz.verify.places import locate, sample, spread_out
 from tests.nets import NETS
+from tests.nets.small import Opaque
 
 SMALL = ["code2", "code8", "dcgan", "espcn", "lenet5", "s4", "s6_ln", "s7", "tiny"]
 TORCH = [
-    *["convnext_small_test", "vit_small_test", "swin_small_test", "unet", "unet_bilinear", "deeplab", "tcn_weight_norm"],
-    *["wavenet", "crnn", "functional", "in_place", "shared", "control_flow", "outputs", "two_inputs", "sequence_input"],
+    *[
+        "convnext_small_test",
+        "vit_small_test",
+        "swin_small_test",
+        "unet",
+        "unet_bilinear",
+        "deeplab",
+        "tcn_weight_norm",
+    ],
+    *[
+        "wavenet",
+        "crnn",
+        "functional",
+        "in_place",
+        "shared",
+        "control_flow",
+        "outputs",
+        "two_inputs",
+        "sequence_input",
+    ],
 ]
 
 
@@ -43,7 +66,10 @@ def test_bundled_nets_agree(name: str) -> None:
     found = verify(graph, receptive_field(graph), budget=60, units=8)
     assert found.passed, str(found)
     assert found.layers == found.of == len(graph)
-    assert found.line == f"verified: {found.units} units of {len(graph)} of {len(graph)} layers agree with autograd"
+    assert (
+        found.line
+        == f"verified: {found.units} units of {len(graph)} of {len(graph)} layers agree with autograd"
+    )
 
 
 @pytest.mark.parametrize("with_global", [False, True])
@@ -70,6 +96,14 @@ def test_each_input() -> None:
         assert found.passed, str(found)
 
 
+@pytest.mark.parametrize("how", ["pointwise", "global"])
+def test_treated_modules_read_what_was_said(how: str) -> None:
+    module = Opaque()
+    graph = convviz.read(module, (2, 12, 12), treat={"Sort": how})
+    found = verify(graph, receptive_field(graph), module=module, treat={"Sort": how})
+    assert found.passed, str(found)
+
+
 def line(*ops: tuple[str, dict[str, Any]], shape: tuple[int, ...] = (2, 15)) -> Graph:
     builder, last = GraphBuilder("line", {"input": shape}), "input"
     for i, (kind, fields) in enumerate(ops):
@@ -77,28 +111,37 @@ def line(*ops: tuple[str, dict[str, Any]], shape: tuple[int, ...] = (2, 15)) -> 
     return builder.build()
 
 
+def conv(kernel_size: int, **fields: Any) -> tuple[str, dict[str, Any]]:
+    return "conv", {"out_channels": 4, "kernel_size": kernel_size, **fields}
+
+
 CASES = {
-    "reflect": line(("conv", {"out_channels": 2, "kernel_size": 5, "padding": 3, "padding_mode": "reflect"})),
-    "circular": line(("conv", {"out_channels": 2, "kernel_size": 5, "padding": 3, "padding_mode": "circular"})),
-    "replicate": line(("pad", {"padding": 3, "mode": "replicate"}), ("conv", {"out_channels": 1, "kernel_size": 3})),
-    "phases": line(("conv_transpose", {"out_channels": 2, "kernel_size": 2, "stride": 3}), ("max_pool", {"kernel_size": 2})),
+    "reflect": line(conv(5, padding=3, padding_mode="reflect")),
+    "circular": line(conv(5, padding=3, padding_mode="circular")),
+    "replicate": line(("pad", {"padding": 3, "mode": "replicate"}), conv(3)),
+    "phases": line(
+        ("conv_transpose", {"out_channels": 2, "kernel_size": 2, "stride": 3}),
+        ("max_pool", {"kernel_size": 2}),
+    ),
     "cubic": line(("upsample", {"scale_factor": 2, "mode": "bicubic"}), shape=(1, 9, 7)),
     "cubic smaller": line(("upsample", {"size": [4, 3], "mode": "bicubic"}), shape=(1, 9, 7)),
     "linear": line(("upsample", {"size": 40, "mode": "linear"})),
     "corners": line(("upsample", {"size": 29, "mode": "linear", "align_corners": True})),
     "nearest": line(("upsample", {"size": 22, "mode": "nearest"})),
     "adaptive": line(("adaptive_max_pool", {"output_size": 4})),
-    "dilated pool": line(("max_pool", {"kernel_size": 3, "stride": 2, "dilation": 2, "padding": 1, "ceil_mode": True})),
+    "dilated pool": line(
+        ("max_pool", {"kernel_size": 3, "stride": 2, "dilation": 2, "padding": 1, "ceil_mode": True})
+    ),
     "lp": line(("lp_pool", {"norm_type": 3, "kernel_size": 3, "ceil_mode": True})),
-    "groups": line(("conv", {"out_channels": 4, "kernel_size": 3, "groups": 2, "stride": 2})),
+    "groups": line(conv(3, groups=2, stride=2)),
     "lstm": line(("lstm", {"hidden_size": 3})),
     "gru": line(("gru", {"hidden_size": 3, "bidirectional": True})),
     "attention": line(("attention", {"num_heads": 2}), shape=(4, 3, 3)),
-    "glu": line(("conv", {"out_channels": 4, "kernel_size": 3}), ("glu", {})),
-    "shuffle": line(("pixel_shuffle", {"upscale_factor": 2}), ("conv", {"out_channels": 1, "kernel_size": 3})),
-    "extreme": line(("conv", {"out_channels": 4, "kernel_size": 3}), ("amax", {"dims": [1], "keepdim": True})),
+    "glu": line(conv(3), ("glu", {})),
+    "shuffle": line(("pixel_shuffle", {"upscale_factor": 2}), conv(3)),
+    "extreme": line(conv(3), ("amax", {"dims": [1], "keepdim": True})),
     "unfold": line(("unfold", {"kernel_size": 3, "stride": 2}), shape=(2, 7, 9)),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -121,7 +164,7 @@ class Strided(nn.Module):
         return F.relu(self.conv(x))
 
 
-def test_wrong_stride_in_the_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wrong_stride_in_the_reader(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from convviz.read import torch_windows
 
     real = torch_windows.operation
@@ -141,6 +184,18 @@ def test_wrong_stride_in_the_reader(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (worst.layer, worst.unit) == ("conv", (1,)) or worst.layer == "relu1"
     assert (worst.expected.lo, worst.found.lo) == ((2,), (3,))
     assert found.line.startswith("NOT verified: ")
+    # The same on the command line: exit code 1, and the layer is named.
+    (tmp_path / "strided.py").write_text(
+        "from torch import nn\nNet = lambda: nn.Sequential(nn.Conv1d(1, 1, 5, stride=3), nn.ReLU())\n"
+    )
+    command = ["rf", f"{tmp_path / 'strided.py'}:Net", "--input", "1x8", "--verify"]
+    bad = CliRunner().invoke(main, command)
+    assert bad.exit_code == 1, bad.output
+    assert "NOT verified" in bad.output
+    monkeypatch.undo()
+    good_again = CliRunner().invoke(main, command)
+    assert good_again.exit_code == 0, good_again.output
+    assert "layers agree with autograd" in good_again.output
 
 
 def test_wrong_padding_in_an_op(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,25 +211,34 @@ def test_wrong_padding_in_an_op(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found.disagreements
 
 
-def test_dropped_edge() -> None:
-    graph = convviz.read("resnet18", "3x64x64")
+class Gated(nn.Module):
+    """A squeeze-and-excite gate, which is left out, and a residual behind it, which is not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Conv2d(2, 2, 3, padding=1), nn.Conv2d(2, 2, 3, padding=1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.a(x)
+        x = x * x.mean((2, 3), keepdim=True).sigmoid()
+        return self.b(x) + x
+
+
+def test_dropped_edge(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = convviz.analysis.lower._node
+
+    def forgetful(node: Any, *args: Any) -> LoweredNode:
+        done = real(node, *args)
+        return replace(done, edges=done.edges[1:]) if node.op.kind == "add" else done
+
+    module = Gated()
+    graph = convviz.read(module, (2, 12, 12))
     result = receptive_field(graph)
-    nodes = result.engine.lowered.nodes
-    name = next(n for n in nodes if nodes[n].node.op.kind == "add")
-    kept: tuple[Edge, ...] = nodes[name].edges[:1]
-    good = verify(graph, result, budget=60, units=1)
-    assert good.passed, str(good)
-    # In the analysis only; the run still follows both edges.
-    forgotten = LoweredNode(nodes[name].node, nodes[name].state, kept)
-    nodes[name] = forgotten
-    lost = verify(graph, result, budget=60, units=1)
-    nodes[name] = replace_edges(forgotten, good)
-    assert not lost.passed
-    assert name in {d.layer for d in lost.disagreements}
-
-
-def replace_edges(node: LoweredNode, _: object) -> LoweredNode:
-    return node
+    assert result["add1"] is not None and result["add1"].also_global
+    assert verify(graph, result, module=module).passed
+    monkeypatch.setattr(convviz.analysis.lower, "_node", forgetful)
+    found = verify(graph, receptive_field(graph), module=module)
+    assert {d.layer for d in found.disagreements} == {"add1"}
 
 
 def test_wrong_numbers_of_a_layer() -> None:

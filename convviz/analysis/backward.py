@@ -19,7 +19,9 @@ LOOP = 100_000  # outputs that are looked at one by one where no closed form is 
 BOXES = 2_000  # boxes of one set before its cells are no longer counted
 
 
-def reach(lowered: Lowered, start: str, units: Sequence[Cells], *, clip: bool = True, wrap: bool = True) -> list[Box]:
+def reach(
+    lowered: Lowered, start: str, units: Sequence[Cells], *, clip: bool = True, wrap: bool = True
+) -> list[Box]:
     """Input cells (as boxes over the spatial axes) that any of ``units`` of node ``start`` reads on followed paths.
 
     clip: keep to the real map at every layer. wrap: reflect, replicate and circular padding read what they copy;
@@ -61,7 +63,9 @@ def image(step: Step, cells: Cells, clip: bool = True, wrap: bool = True) -> Cel
     for run in cells.runs():
         if isinstance(relation, Window) and relation.up == 1:
             r = relation
-            read = Cells(run[0] * r.stride - r.padding, 1).sweep(r.dilation, r.kernel).sweep(r.stride, len(run))
+            read = (
+                Cells(run[0] * r.stride - r.padding, 1).sweep(r.dilation, r.kernel).sweep(r.stride, len(run))
+            )
             if clip and border != "zeros" and (read.lo < 0 or read.hi >= n):
                 parts += [from_range(c) for piece in read.runs() for c in inside(piece, n, border)]
                 continue

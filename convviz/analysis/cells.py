@@ -124,7 +124,9 @@ class Cells:
         return hash((self.lo, self.span, self.bits) if self.span else 0)
 
     def __repr__(self) -> str:
-        return f"Cells({', '.join(f'{r.start}..{r.stop - 1}' for r in self.runs()) if self.span < 200 and self.known else f'{self.lo}..{self.hi}'})"
+        few = self.known and self.span < 200
+        parts = [f"{r[0]}..{r[-1]}" for r in self.runs()] if few else [f"{self.lo}..{self.hi} with holes"]
+        return f"Cells({', '.join(parts)})"
 
 
 EMPTY = Cells()

@@ -62,7 +62,9 @@ def channels(graph: Graph, wrt: str | None = None) -> Channels:
     lowered = lower(graph, wrt, with_global=True)
     rank = lowered.rank
     first = lowered.sizes[rank]
-    masks: dict[str, list[int] | None] = {lowered.wrt: [1 << c for c in range(first)] if first <= CHANNELS else None}
+    masks: dict[str, list[int] | None] = {
+        lowered.wrt: [1 << c for c in range(first)] if first <= CHANNELS else None
+    }
     layers = []
     for name, node in lowered.nodes.items():
         if node.state is None:
@@ -77,10 +79,14 @@ def channels(graph: Graph, wrt: str | None = None) -> Channels:
                 break
             done = part if done is None else [a | b for a, b in zip(done, part, strict=True)]
         masks[name] = done
-        own = [s for s in node.edges[0].steps[rank]] if node.edges else []
+        own = list(node.edges[0].steps[rank]) if node.edges else []
         layers.append(
             LayerChannels(
-                name, node.node.op.kind, node.state.sizes[rank], None if done is None else tuple(_members(m) for m in done), _own(own)
+                name,
+                node.node.op.kind,
+                node.state.sizes[rank],
+                None if done is None else tuple(_members(m) for m in done),
+                _own(own),
             )
         )
     return Channels(graph, lowered.wrt, tuple(layers))
@@ -114,7 +120,10 @@ def _own(steps: list[Step]) -> tuple[int, int] | None:
         n = prod(s.relation.size for s in steps if isinstance(s.relation, Blocks))
         return (n, n)
     if len(steps) == 1 and steps[0].m <= CHANNELS and steps[0].n <= MASK:
-        counts = [sum(len(c) for c in inside(steps[0].relation.taps(o).cells, steps[0].n)) for o in range(steps[0].m)]
+        counts = [
+            sum(len(c) for c in inside(steps[0].relation.taps(o).cells, steps[0].n))
+            for o in range(steps[0].m)
+        ]
         return (min(counts), max(counts))
     return None
 

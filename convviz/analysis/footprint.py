@@ -59,7 +59,10 @@ class AxisMap:
 
 
 class LazyRows(Sequence[Cells]):
-    """Rows of a period too long to write down, made when asked for. ``sample`` has the phases where the pattern changes."""
+    """Rows of a period too long to write down, made when asked for.
+
+    ``sample`` has the phases around which the pattern changes.
+    """
 
     def __init__(self, period: int, make: Callable[[int], Cells], sample: Sequence[int]) -> None:
         self.period, self.make, self.cache = period, make, dict[int, Cells]()
@@ -106,23 +109,29 @@ def gather(source: AxisMap, cells: range, n: int) -> Cells:
     if min(cycle, count) > ROWS:
         ends = union(source.at(u) for u in (*cells[:64], *cells[-64:]))
         return Cells(ends.lo, ends.span, 0) if ends else EMPTY
-    return union([source.at(cells[j]).sweep(move, -(-(count - j) // cycle)) for j in range(min(cycle, count))])
+    return union(
+        [source.at(cells[j]).sweep(move, -(-(count - j) // cycle)) for j in range(min(cycle, count))]
+    )
 
 
 def compose(source: AxisMap, step: Step) -> AxisMap:
     """The map of a layer that reads ``source``'s layer through ``step`` (not a step that reads everything)."""
     relation, n, m = step
-    if source.constant or relation.is_identity and source.advance is not None:
+    if source.constant or (relation.is_identity and source.advance is not None):
         return source
     if source.advance is None:
-        return _table(m, None, lambda o: gather(source, relation.taps(o).cells, n), [0, 1, 2, m // 2, m - 2, m - 1])
+        return _table(
+            m, None, lambda o: gather(source, relation.taps(o).cells, n), [0, 1, 2, m // 2, m - 2, m - 1]
+        )
     if isinstance(relation, Window) and relation.up == 1 and source.period == 1:
         move = source.advance
         row = source.rows[0].shift(-relation.padding * move).sweep(relation.dilation * move, relation.kernel)
         return AxisMap([row], move * relation.stride)
     turns, period, advance = turn(relation, source.period)
     made = _table(
-        period, turns * advance // source.period * source.advance, lambda o: gather(source, relation.taps(o).cells, n),
+        period,
+        turns * advance // source.period * source.advance,
+        lambda o: gather(source, relation.taps(o).cells, n),
         _breaks(relation, source, period),
     )
     return shortest(made)
@@ -179,7 +188,9 @@ def merge(maps: Sequence[AxisMap]) -> AxisMap:
         return _table(n, None, lambda o: union([m.at(o) for m in maps]), [0, 1, 2, n // 2, n - 2, n - 1])
     period = lcm(*(m.period for m in maps))
     sample = [s for m in maps for s in m.phases()] if period > ROWS else []
-    return shortest(_table(period, int(first.jump * period), lambda o: union([m.at(o) for m in maps]), sample))
+    return shortest(
+        _table(period, int(first.jump * period), lambda o: union([m.at(o) for m in maps]), sample)
+    )
 
 
 # -- more than one axis -----------------------------------------------------------------------------
@@ -196,7 +207,9 @@ class Region:
     bits: int
 
     def shift(self, by: Sequence[int]) -> Region:
-        moved = Region(tuple(o + m for o, m in zip(self.origin, by, strict=True)), self.span, self.pitch, self.bits)
+        moved = Region(
+            tuple(o + m for o, m in zip(self.origin, by, strict=True)), self.span, self.pitch, self.bits
+        )
         if "count" in self.__dict__:
             moved.__dict__["count"] = self.count
         return moved
@@ -209,7 +222,9 @@ class Region:
         """The same set with other distances between its rows (whole bytes)."""
         if pitch == self.pitch:
             return self
-        old = np.frombuffer(self.bits.to_bytes(self.span[0] * self.pitch[0] // 8, "little"), np.uint8).reshape(_grid(self.span[0], self.pitch))
+        old = np.frombuffer(
+            self.bits.to_bytes(self.span[0] * self.pitch[0] // 8, "little"), np.uint8
+        ).reshape(_grid(self.span[0], self.pitch))
         new = np.zeros(_grid(self.span[0], pitch), np.uint8)
         keep = tuple(slice(0, min(i, j)) for i, j in zip(old.shape, new.shape, strict=True))
         new[keep] = old[keep]
@@ -219,14 +234,18 @@ class Region:
         """The projection on each axis; None for no cells."""
         if not self.bits:
             return None
-        data = np.frombuffer(self.bits.to_bytes(self.span[0] * self.pitch[0] // 8, "little"), np.uint8).reshape(_grid(self.span[0], self.pitch))
+        data = np.frombuffer(
+            self.bits.to_bytes(self.span[0] * self.pitch[0] // 8, "little"), np.uint8
+        ).reshape(_grid(self.span[0], self.pitch))
         cells = np.unpackbits(data, axis=-1, bitorder="little")
         sides = []
         for a, lo in enumerate(self.origin):
             hit = np.flatnonzero(cells.any(tuple(i for i in range(cells.ndim) if i != a)))
             first, last = int(hit[0]), int(hit[-1])
             dense = len(hit) == last - first + 1
-            sides.append(Cells(lo + first, len(hit)) if dense else from_mask(lo, sum(1 << int(i) for i in hit)))
+            sides.append(
+                Cells(lo + first, len(hit)) if dense else from_mask(lo, sum(1 << int(i) for i in hit))
+            )
         return tuple(sides)
 
     def same(self, other: Region) -> bool:
@@ -285,7 +304,7 @@ def join_regions(regions: Sequence[Region]) -> Region:
     axes = range(len(some[0].origin))
     origin = tuple(min(r.origin[a] for r in some) for a in axes)
     span = tuple(max(r.origin[a] + r.span[a] for r in some) - origin[a] for a in axes)
-    pitch = max((r.pitch for r in some))
+    pitch = max(r.pitch for r in some)
     if any(span[a] * pitch[a] > pitch[a - 1] for a in axes if a) or any(r.pitch != pitch for r in some):
         if any(span[a] * pitch[a] > pitch[a - 1] for a in axes if a):
             pitch = _pitch(span)
@@ -303,7 +322,9 @@ class JointMap:
     periods: tuple[int, ...]
     advances: tuple[int | None, ...]
     regions: dict[tuple[int, ...], Region]
-    gaps: bool = True  # some part reads nothing in some phase, so that the axes alone do not give the projections
+    gaps: bool = (
+        True  # some part reads nothing in some phase, so that the axes alone do not give the projections
+    )
 
     def at(self, unit: Sequence[int]) -> Region:
         phase, move = [], []
@@ -330,7 +351,11 @@ class JointMap:
                 if advance is None or period % q or advance * q % period:
                     continue
                 move = [advance * q // period * (i == a) for i in axes]
-                if all(regions[(*p[:a], p[a] + q, *p[a + 1 :])].same(r.shift(move)) for p, r in regions.items() if p[a] + q < period):
+                if all(
+                    regions[(*p[:a], p[a] + q, *p[a + 1 :])].same(r.shift(move))
+                    for p, r in regions.items()
+                    if p[a] + q < period
+                ):
                     periods[a], advances[a] = q, move[a]
                     regions = {p: r for p, r in regions.items() if p[a] < q}
                     break
@@ -362,7 +387,9 @@ class JointMap:
             regions[phase] = join_regions(units) if units else empty_region(len(periods))
             if prod(regions[phase].span) > MASK:
                 return None
-        return JointMap(periods, (*self.advances[:axis], advance, *self.advances[axis + 1 :]), regions, self.gaps).shortest()
+        return JointMap(
+            periods, (*self.advances[:axis], advance, *self.advances[axis + 1 :]), regions, self.gaps
+        ).shortest()
 
 
 def _affordable(periods: Sequence[int], cells: int) -> bool:
@@ -448,15 +475,24 @@ def joined(parts: Sequence[Footprint], axes: tuple[AxisMap | None, ...]) -> Foot
     product_everywhere = True
     for phase in product(*map(range, periods)):
         region = join_regions(
-            [p.joint.at(phase) if p.joint else box_region([t.at(u) for t, u in zip(m, phase, strict=True)]) for p, m in zip(parts, maps, strict=True)]
+            [
+                p.joint.at(phase) if p.joint else box_region([t.at(u) for t, u in zip(m, phase, strict=True)])
+                for p, m in zip(parts, maps, strict=True)
+            ]
         )
         regions[phase] = region
         if product_everywhere:
-            product_everywhere = region.count == prod(t.at(u).count or 0 for t, u in zip(whole, phase, strict=True))
+            product_everywhere = region.count == prod(
+                t.at(u).count or 0 for t, u in zip(whole, phase, strict=True)
+            )
     if product_everywhere:
         return Footprint(axes)
-    advances = tuple(None if t.advance is None else int(t.jump * q) for t, q in zip(whole, periods, strict=True))
-    gaps = any(not t.rows[u] for m in maps for t in m for u in t.phases()) or any(p.joint and p.joint.gaps for p in parts)
+    advances = tuple(
+        None if t.advance is None else int(t.jump * q) for t, q in zip(whole, periods, strict=True)
+    )
+    gaps = any(not t.rows[u] for m in maps for t in m for u in t.phases()) or any(
+        p.joint and p.joint.gaps for p in parts
+    )
     return Footprint(axes, JointMap(tuple(periods), advances, regions, gaps).shortest())
 
 
@@ -471,4 +507,3 @@ def _same(a: AxisMap, b: AxisMap) -> bool:
     if a.advance is None:
         return list(a.rows) == list(b.rows)
     return a.jump == b.jump and all(a.at(u) == b.at(u) for u in range(lcm(a.period, b.period)))
-

@@ -115,8 +115,14 @@ def lower(graph: Graph, wrt: str | None = None, mode: str = "eval", with_global:
     shape = graph.inputs[wrt]
     rank = len(shape) - 1
     sizes = (*shape[1:], shape[0])
-    start = State((Dim(shape[0], (Digit(rank, 1, shape[0]),)), *(Dim(n, (Digit(a, 1, n),)) for a, n in enumerate(shape[1:]))), sizes)
-    states: dict[str, State | None] = {name: None for name in graph.inputs}
+    start = State(
+        (
+            Dim(shape[0], (Digit(rank, 1, shape[0]),)),
+            *(Dim(n, (Digit(a, 1, n),)) for a, n in enumerate(shape[1:])),
+        ),
+        sizes,
+    )
+    states: dict[str, State | None] = dict.fromkeys(graph.inputs)
     states[wrt] = start
     also: dict[str, str | None] = dict.fromkeys(graph.inputs)
     order = {node.name: i for i, node in enumerate(graph.nodes)}
@@ -178,8 +184,8 @@ def _node(
         target = states[told]
         assert target is not None
         out = replace(parts[0][1], everywhere=spatial, origin=told, nothing=False)
-        steps = tuple(_broadcast(n, m) for n, m in zip(target.sizes, out.sizes, strict=True))
-        return LoweredNode(node, out, (Edge(told, steps),), told)
+        spread = tuple(_broadcast(n, m) for n, m in zip(target.sizes, out.sizes, strict=True))
+        return LoweredNode(node, out, (Edge(told, spread),), told)
     common = frozenset.intersection(*(p[1].everywhere & spatial for p in reading))
     followed = [p for p in reading if p[1].everywhere & spatial == common]
     told = first(names + [p[1].origin for p in reading if p not in followed])
@@ -193,13 +199,20 @@ def _node(
     edges = []
     pieces = _concatenated(node, reads, live, followed, target)
     for source, state, steps in followed:
-        edges.append(Edge(source, tuple(_align(state, target, steps, a, node) for a in range(rank + 1)), pieces))
+        edges.append(
+            Edge(source, tuple(_align(state, target, steps, a, node) for a in range(rank + 1)), pieces)
+        )
     origin = next((p[1].origin for p in followed if p[1].origin), None)
     was = frozenset.union(*(states[p[0]].everywhere for p in followed))  # type: ignore[union-attr]
     everywhere |= frozenset(a for e in edges for a in range(rank + 1) if any(s.whole for s in e.steps[a]))
     if stats and with_global:
         edges = [
-            e._replace(steps=tuple((*s, Step(Blocks(target.sizes[a]), target.sizes[a], target.sizes[a])) if a in stats else s for a, s in enumerate(e.steps)))
+            e._replace(
+                steps=tuple(
+                    (*s, Step(Blocks(target.sizes[a]), target.sizes[a], target.sizes[a])) if a in stats else s
+                    for a, s in enumerate(e.steps)
+                )
+            )
             for e in edges
         ]
         everywhere |= frozenset(stats)
@@ -207,7 +220,13 @@ def _node(
         told = first([told, node.name])
     if everywhere & spatial - was:
         origin = node.name if origin is None or not was & spatial else origin
-    out = replace(target, everywhere=everywhere, origin=origin, nothing=False, channels=all(p[1].channels for p in followed))
+    out = replace(
+        target,
+        everywhere=everywhere,
+        origin=origin,
+        nothing=False,
+        channels=all(p[1].channels for p in followed),
+    )
     return LoweredNode(node, out, tuple(edges), told, tuple(sorted(stats)))
 
 
@@ -217,10 +236,18 @@ def _statistics(node: Node, states: dict[str, State | None], mode: str, rank: in
     state = states[node.inputs[0]] if node.inputs else None
     if not axes or state is None:
         return frozenset()
-    return frozenset(d.axis for i in axes if i >= 0 for d in state.dims[i].digits if 0 <= d.axis < rank and d.size > 1)
+    return frozenset(
+        d.axis for i in axes if i >= 0 for d in state.dims[i].digits if 0 <= d.axis < rank and d.size > 1
+    )
 
 
-def _concatenated(node: Node, reads: tuple[Reads, ...], live: list[int], followed: list[tuple[str, State, list[Steps]]], target: State) -> int | None:
+def _concatenated(
+    node: Node,
+    reads: tuple[Reads, ...],
+    live: list[int],
+    followed: list[tuple[str, State, list[Steps]]],
+    target: State,
+) -> int | None:
     """The image axis along which two or more followed inputs are laid end to end, if there is one."""
     if len(followed) < 2 or node.op.kind != "concat":
         return None
@@ -278,7 +305,9 @@ class _Work:
 
     def finish(self, out: Shape) -> State:
         dims = tuple(self.done.get(j) or _anonymous(n) for j, n in enumerate(out))
-        return State(dims, tuple(self.sizes), self.state.everywhere, self.state.origin, self.nothing, self.channels)
+        return State(
+            dims, tuple(self.sizes), self.state.everywhere, self.state.origin, self.nothing, self.channels
+        )
 
     def read(self, i: int, relation: Relation, n: int, m: int, to: int | None) -> None:
         """Read tensor axis ``i`` of ``n`` cells through ``relation``; the ``m`` results lie on output axis ``to``."""
@@ -359,7 +388,12 @@ class _Work:
             return
 
         def fix(dim: Dim) -> Dim:
-            return dim._replace(digits=tuple(d._replace(div=d.div // size * out) if d.axis == axis and d.div > above else d for d in dim.digits))
+            return dim._replace(
+                digits=tuple(
+                    d._replace(div=d.div // size * out) if d.axis == axis and d.div > above else d
+                    for d in dim.digits
+                )
+            )
 
         self.dims = [fix(d) for d in self.dims]
         self.done = {j: fix(d) for j, d in self.done.items()}
@@ -367,7 +401,12 @@ class _Work:
     def _along(self, dim: Dim, relation: Relation, n: int, m: int) -> Dim:
         dim = self._plain(dim)
         first = dim.digits[0]
-        if len(dim.digits) == 1 and not dim.offset and first.div == 1 and first.size == self.sizes[first.axis]:
+        if (
+            len(dim.digits) == 1
+            and not dim.offset
+            and first.div == 1
+            and first.size == self.sizes[first.axis]
+        ):
             self._step(first.axis, relation, m)
             return Dim(m, (first._replace(size=m),))
         shifted = isinstance(relation, Window) and relation.kernel == relation.stride == relation.up == 1
@@ -380,7 +419,11 @@ class _Work:
             if start + length <= 0 or start >= m:
                 self.nothing = True
                 return _anonymous(m)
-            if len(dim.digits) == 1 and first.axis != NOWHERE and first.div * first.size == self.sizes[first.axis]:
+            if (
+                len(dim.digits) == 1
+                and first.axis != NOWHERE
+                and first.div * first.size == self.sizes[first.axis]
+            ):
                 return self._cut(dim, -start, m)
         if all(d.axis in (self.rank, NOWHERE) for d in dim.digits):
             self.channels = False
@@ -404,7 +447,7 @@ class _Work:
         return Dim(m, (d._replace(size=kept),), max(0, -first))
 
     def _plain(self, dim: Dim) -> Dim:
-        """The same axis as one whole axis of the image or of the channels, where a change of coordinates makes it one."""
+        """The same axis as one whole axis of the image or the channels, where new coordinates make it one."""
         digits = dim.digits
         if len(digits) == 1 or dim.offset:
             return dim
@@ -412,7 +455,13 @@ class _Work:
         axis = digits[0].axis
         # [rows, c]: rows slowest, channels inside them: a pixel shuffle written by hand.
         located = [d for d in digits if 0 <= d.axis < self.rank]
-        if len(located) == 1 and located[0] == digits[0] and located[0].div == 1 and located[0].size == self.sizes[axis] and axis < self.rank:
+        if (
+            len(located) == 1
+            and located[0] == digits[0]
+            and located[0].div == 1
+            and located[0].size == self.sizes[axis]
+            and axis < self.rank
+        ):
             inner = prod(d.size for d in digits[1:])
             m = self.sizes[axis] * inner
             self._inner_channels(digits[1:])
@@ -472,7 +521,12 @@ def _regroup(state: State, shape: Shape, out: Shape) -> State:
         dims.append(Dim(n, _merge(got) if got else (Digit(NOWHERE, 1, n),)))
     if lost:
         rank = len(state.sizes) - 1
-        loose = all(d.axis in state.everywhere or d.axis in (rank, NOWHERE) for dim in state.dims for d in dim.digits if d.size > 1)
+        loose = all(
+            d.axis in state.everywhere or d.axis in (rank, NOWHERE)
+            for dim in state.dims
+            for d in dim.digits
+            if d.size > 1
+        )
         if not loose:
             raise Unreadable(f"from {show(shape)} to {show(out)} cuts across rows of the image")
         return replace(state, dims=tuple(_anonymous(n) for n in out), channels=False)
@@ -488,7 +542,9 @@ def _regroup_around(state: State, shape: Shape, out: Shape) -> State:
         before = prod(shape[:i])
         j = next((j for j in range(at, len(out)) if out[j] == shape[i] and prod(out[:j]) == before), None)
         if j is None:
-            raise Unreadable(f"from {show(shape)} to {show(out)} cuts an axis that holds a class token or padding")
+            raise Unreadable(
+                f"from {show(shape)} to {show(out)} cuts an axis that holds a class token or padding"
+            )
         cuts.append((i, j))
         at = j + 1
     dims: list[Dim] = []
@@ -496,7 +552,9 @@ def _regroup_around(state: State, shape: Shape, out: Shape) -> State:
     for i, j in [*cuts, (len(shape), len(out))]:
         part = replace(state, dims=state.dims[i0:i])
         if j > j0:
-            dims += _regroup(part, shape[i0:i], out[j0:j]).dims if i > i0 else [_anonymous(n) for n in out[j0:j]]
+            dims += (
+                _regroup(part, shape[i0:i], out[j0:j]).dims if i > i0 else [_anonymous(n) for n in out[j0:j]]
+            )
         if i < len(shape):
             dims.append(state.dims[i])
         i0, j0 = i + 1, j + 1
@@ -528,7 +586,12 @@ def _target(parts: list[tuple[str, State, list[Steps]]], node: Node) -> State:
     axes = len(parts[0][1].sizes)
     best = []
     for a in range(axes):
-        best.append(max(range(len(parts)), key=lambda i: (prod(d.size for _, d in _places(parts[i][1], a)), parts[i][1].sizes[a], -i)))
+        best.append(
+            max(
+                range(len(parts)),
+                key=lambda i: (prod(d.size for _, d in _places(parts[i][1], a)), parts[i][1].sizes[a], -i),
+            )
+        )
     dims = []
     for j, n in enumerate(node.out):
         digits: list[Digit] = []
@@ -537,12 +600,19 @@ def _target(parts: list[tuple[str, State, list[Steps]]], node: Node) -> State:
             dim = parts[i][1].dims[j]
             mine = [d for d in dim.digits if d.axis != NOWHERE and best[d.axis] == i]
             if mine and not digits:
-                digits, offset = list(dim.digits) if len(mine) == len([d for d in dim.digits if d.axis != NOWHERE]) else mine, dim.offset
+                digits, offset = (
+                    list(dim.digits)
+                    if len(mine) == len([d for d in dim.digits if d.axis != NOWHERE])
+                    else mine,
+                    dim.offset,
+                )
             elif mine:
                 digits += mine
         whole = prod(d.size for d in digits) + offset <= n if digits else False
         dims.append(Dim(n, tuple(digits), offset) if digits and whole else _anonymous(n))
-    return replace(parts[0][1], dims=tuple(dims), sizes=tuple(parts[best[a]][1].sizes[a] for a in range(axes)))
+    return replace(
+        parts[0][1], dims=tuple(dims), sizes=tuple(parts[best[a]][1].sizes[a] for a in range(axes))
+    )
 
 
 def _broadcast(n: int, m: int) -> Steps:
@@ -573,7 +643,9 @@ def _align(state: State, target: State, steps: list[Steps], axis: int, node: Nod
         elif node.op.kind in ("matmul", "einsum") or axis == len(state.sizes) - 1:
             through.append(d)
         else:
-            raise Unreadable(f"joins {show(node.ins[0])} and {show(node.ins[-1])}, whose axes lie differently on the input")
+            raise Unreadable(
+                f"joins {show(node.ins[0])} and {show(node.ins[-1])}, whose axes lie differently on the input"
+            )
     for d in sorted(through, key=lambda d: -d.div):
         if d.size > 1:
             done.append(_contraction(d, n))
@@ -606,4 +678,15 @@ def _contraction(d: Digit, n: int) -> Step:
     return Step(Table(rows, size * div), n, n // size)
 
 
-__all__ = ["AxisRead", "Edge", "Lowered", "LoweredNode", "State", "Step", "Steps", "lower", "pointwise", "SAME"]
+__all__ = [
+    "AxisRead",
+    "Edge",
+    "Lowered",
+    "LoweredNode",
+    "State",
+    "Step",
+    "Steps",
+    "lower",
+    "pointwise",
+    "SAME",
+]

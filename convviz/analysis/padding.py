@@ -43,7 +43,14 @@ def padding_reach(result: ReceptiveField, layer: str | None = None) -> PaddingRe
     lowered = result.engine.lowered
     rank = lowered.rank
     if layer is None:
-        layer = next((n.name for n in reversed(lowered.graph.nodes) if len(n.out) == rank + 1 and lowered.nodes[n.name].state), None)
+        layer = next(
+            (
+                n.name
+                for n in reversed(lowered.graph.nodes)
+                if len(n.out) == rank + 1 and lowered.nodes[n.name].state
+            ),
+            None,
+        )
     if layer is None:
         raise ConvvizError(f"{lowered.graph.name} has no layer with {rank} spatial axes")
     lowered.graph[layer]
@@ -60,9 +67,14 @@ def padding_reach(result: ReceptiveField, layer: str | None = None) -> PaddingRe
                 for step in edge.steps[a]:
                     cells = _through(cells, step, pads)
                 part.append(cells)
-            merged = part if merged is None else [
-                _both(x, y, edge.concatenated == a) for a, (x, y) in enumerate(zip(merged, part, strict=True))
-            ]
+            merged = (
+                part
+                if merged is None
+                else [
+                    _both(x, y, edge.concatenated == a)
+                    for a, (x, y) in enumerate(zip(merged, part, strict=True))
+                ]
+            )
         clean[name] = merged or [EMPTY] * rank
         if name == layer:
             break
@@ -81,9 +93,11 @@ def _through(clean: Cells, step: Step, pads: bool) -> Cells:
     if step.whole:
         return Cells(0, m) if clean == Cells(0, n) else EMPTY
     if m > LENGTH:
-        raise ConvvizError(f"padding reach looks at every unit; a map of {m:,} units along one axis is too long for it")
+        raise ConvvizError(
+            f"padding reach looks at every unit; a map of {m:,} units along one axis is too long for it"
+        )
     window = isinstance(relation, Window)
-    dirty = [d for d in _gaps(clean, n)]
+    dirty = _gaps(clean, n)
     bits = 0
     for o in range(m):
         cells = relation.taps(o).cells

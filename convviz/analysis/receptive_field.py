@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from itertools import combinations
 
-from convviz.analysis import backward
+from convviz.analysis import alignment, backward
 from convviz.analysis.cells import MASK, Cells, union
-from convviz.analysis.footprint import AxisMap, Footprint, JointMap, box_region, compose, constant, identity, join_regions, joined, merge
+from convviz.analysis.footprint import (
+    AxisMap,
+    Footprint,
+    JointMap,
+    box_region,
+    compose,
+    constant,
+    identity,
+    join_regions,
+    joined,
+    merge,
+)
 from convviz.analysis.lower import Edge, Lowered, LoweredNode, Step, lower
 from convviz.analysis.results import Field, Layer, Misalignment, ReceptiveField, Unit
 from convviz.errors import ConvvizError
@@ -16,11 +26,19 @@ from convviz.graph import Graph
 from convviz.ops.base import show
 from convviz.ops.relations import Blocks, Relation, Table, Window
 
-Numbers = tuple[tuple[int, ...], tuple[int, ...], tuple[Fraction | None, ...], tuple[int | None, ...], tuple[int, ...], int | None]
-AXES = {1: "L", 2: "HW", 3: "DHW"}
+Numbers = tuple[
+    tuple[int, ...],
+    tuple[int, ...],
+    tuple[Fraction | None, ...],
+    tuple[int | None, ...],
+    tuple[int, ...],
+    int | None,
+]
 
 
-def receptive_field(graph: Graph, wrt: str | None = None, mode: str = "eval", with_global: bool = False) -> ReceptiveField:
+def receptive_field(
+    graph: Graph, wrt: str | None = None, mode: str = "eval", with_global: bool = False
+) -> ReceptiveField:
     """Receptive field of every layer of ``graph`` on input ``wrt`` (default: the first).
 
     mode: "train" counts batch norm among what reads the whole image. with_global: follow the paths that read the
@@ -49,12 +67,23 @@ def receptive_field(graph: Graph, wrt: str | None = None, mode: str = "eval", wi
             f"or too many phases; size, min and start are exact"
         )
     return ReceptiveField(
-        graph, engine.lowered.wrt, tuple(layers), mode, with_global, tuple(warnings), tuple(engine.misaligned), engine
+        graph,
+        engine.lowered.wrt,
+        tuple(layers),
+        mode,
+        with_global,
+        tuple(warnings),
+        tuple(engine.misaligned),
+        engine,
     )
 
 
 def unit(
-    result: ReceptiveField | Graph, unit: Sequence[int], layer: str | None = None, wrt: str | None = None, with_global: bool = False
+    result: ReceptiveField | Graph,
+    unit: Sequence[int],
+    layer: str | None = None,
+    wrt: str | None = None,
+    with_global: bool = False,
 ) -> Unit:
     """The input cells that one real unit reads, clipped at every layer on the way.
 
@@ -64,19 +93,34 @@ def unit(
     if isinstance(result, Graph):
         lowered = lower(result, wrt, with_global=with_global)
     else:
-        lowered = result.engine.lowered if with_global == result.with_global else lower(result.graph, result.wrt, result.mode, with_global)
+        lowered = (
+            result.engine.lowered
+            if with_global == result.with_global
+            else lower(result.graph, result.wrt, result.mode, with_global)
+        )
     rank, unit = lowered.rank, tuple(unit)
     if layer is None:
-        layer = next((n.name for n in reversed(lowered.graph.nodes) if len(n.out) == rank + 1 and lowered.nodes[n.name].state), None)
+        layer = next(
+            (
+                n.name
+                for n in reversed(lowered.graph.nodes)
+                if len(n.out) == rank + 1 and lowered.nodes[n.name].state
+            ),
+            None,
+        )
         if layer is None:
-            raise ConvvizError(f"{lowered.graph.name} has no layer with {rank} spatial axes; name one with --layer")
+            raise ConvvizError(
+                f"{lowered.graph.name} has no layer with {rank} spatial axes; name one with --layer"
+            )
     lowered.graph[layer]
     state = lowered.nodes[layer].state
     if state is None:
         return Unit(layer, unit, None, None, None, 0, False)
     sizes = state.sizes[:rank]
     if len(unit) != rank or any(not 0 <= u < n for u, n in zip(unit, sizes, strict=True)):
-        raise ConvvizError(f"unit {','.join(map(str, unit))} is not in {layer}, whose map is {show(sizes)} (indices start at 0)")
+        raise ConvvizError(
+            f"unit {','.join(map(str, unit))} is not in {layer}, whose map is {show(sizes)} (indices start at 0)"
+        )
     start = [Cells(u, 1) for u in unit]
     real = backward.reach(lowered, layer, start)
     free = backward.reach(lowered, layer, start, clip=False)
@@ -115,7 +159,9 @@ class Engine:
             if node.state is None:
                 continue
             if not real:
-                self.full[name] = any(self.full[e.source] and all(map(_covers, _spatial(e, rank))) for e in node.edges)
+                self.full[name] = any(
+                    self.full[e.source] and all(map(_covers, _spatial(e, rank))) for e in node.edges
+                )
             parts = [self._through(done[e.source], e, rank) for e in node.edges]
             done[name] = parts[0] if len(parts) == 1 else self._join(node, parts, bool(real))
 
@@ -137,9 +183,13 @@ class Engine:
                     if joint is not None:
                         joint = joint.compose(a, step)
                         known = known and joint is not None
-        if all(t is not None and t.constant for t in axes) and not all(t is not None and t.constant for t in field.axes):
+        if all(t is not None and t.constant for t in axes) and not all(
+            t is not None and t.constant for t in field.axes
+        ):
             return self._settled(edge, rank)
-        if joint is not None and any(t is None or t.constant != (joint.advances[a] == 0) for a, t in enumerate(axes)):
+        if joint is not None and any(
+            t is None or t.constant != (joint.advances[a] == 0) for a, t in enumerate(axes)
+        ):
             joint, known = None, False
         return Footprint(tuple(axes), joint, known)
 
@@ -152,7 +202,7 @@ class Engine:
     def _all_units(self, edge: Edge) -> list[backward.Box]:
         """The boxes that all units which one edge can read, read in turn."""
         rank = self.lowered.rank
-        box = []
+        box: list[Cells] = []
         for steps in edge.steps[:rank]:
             sizes = [s.m for s in steps]
             cells = Cells(0, sizes[-1] if sizes else self._length(edge.source, len(box)))
@@ -197,14 +247,14 @@ class Engine:
                 axes.append(constant(union(t.rows[0] for t in still)))
                 continue
             if len({t.jump for t in known}) > 1:
-                self._torn(node, a, known)
+                self.misaligned += alignment.strides(node, a, known, rank)
                 axes.append(None)
             elif known[0].advance is not None and any(e.concatenated == a for e in node.edges):
                 axes.append(None)
             else:
                 axes.append(merge(known))
                 if not real and not node.state.nothing:  # type: ignore[union-attr]
-                    self._centres(node, a, known)
+                    self.misaligned += alignment.centres(node, a, known, self.lowered, self.free)
         settled = [p for p in parts if all(t is not None and t.constant for t in p.axes)]
         if settled and len(settled) < len(parts):
             return joined(settled, tuple(axes)) if len(settled) > 1 else settled[0]
@@ -231,70 +281,21 @@ class Engine:
         torn = None in free.axes
         shown = real if torn and real is not None else free
         spans = shown.spans()
-        first = free.at((0,) * len(free.axes)) if not torn else None
+        together = None if torn else free.at((0,) * len(free.axes))
         jump, start, period = [], [], []
         for a, table in enumerate(free.axes):
-            loose = table is None or table.constant
-            jump.append(None if table is None or loose else table.jump)
-            start.append(first[a].lo if first and not loose else None)
-            period.append(1 if table is None or loose else free.joint.periods[a] if free.joint else table.period)
+            if table is None or table.constant:
+                jump.append(None)
+                start.append(None)
+                period.append(1)
+                continue
+            first = together[a] if together else table.at(0) if torn else None
+            jump.append(table.jump)
+            start.append(first.lo if first else None)
+            period.append(free.joint.periods[a] if free.joint else table.period)
         size, low = tuple(max(s) for s in spans), tuple(min(s) for s in spans)
         self.numbers[id(free)] = size, low, tuple(jump), tuple(start), tuple(period), shown.pixels()
         return self.numbers[id(free)]
-
-    # -- misalignment ----------------------------------------------------------------------------------
-    def _torn(self, node: LoweredNode, axis: int, tables: list[AxisMap]) -> None:
-        for (i, a), (j, b) in combinations(enumerate(tables), 2):
-            if a.jump != b.jump:
-                text = (
-                    f"{node.edges[i].source} and {node.edges[j].source} meet in {node.node.name} with strides {a.jump} and {b.jump} "
-                    f"along {self._axis(axis)}: their units drift apart over the map"
-                )
-                paths = (node.edges[i].source, node.edges[j].source)
-                self.misaligned.append(Misalignment(node.node.name, paths, axis, None, (a.jump, b.jump), text))
-                return
-
-    def _centres(self, node: LoweredNode, axis: int, tables: list[AxisMap]) -> None:
-        first = tables[0]
-        if all(t is first for t in tables) or not all(t.complete for t in tables):
-            return
-        centres = [_centre(t) for t in tables]
-        for (i, a), (j, b) in combinations(enumerate(centres), 2):
-            if a is None or b is None or a == b:
-                continue
-            paths = (node.edges[i].source, node.edges[j].source)
-            name = self._axis(axis)
-            text = (
-                f"{paths[0]} and {paths[1]} meet in {node.node.name} with centres {a} and {b} along {name}, "
-                f"{abs(a - b)} input cells apart: {self._remedy(paths, (a, b), axis)}"
-            )
-            self.misaligned.append(Misalignment(node.node.name, paths, axis, (a, b), (first.jump, first.jump), text))
-            return
-
-    def _axis(self, axis: int) -> str:
-        return AXES.get(self.lowered.rank, "?" * self.lowered.rank)[axis]
-
-    def _remedy(self, paths: tuple[str, str], centres: tuple[Fraction, Fraction], axis: int) -> str:
-        """Which padding would bring the centres of two paths together."""
-        later = 0 if centres[0] > centres[1] else 1  # its window must start earlier: more padding in front
-        gap = abs(centres[0] - centres[1])
-        for path, sign in ((paths[later], 1), (paths[1 - later], -1)):
-            name: str | None = path
-            while name in self.lowered.nodes:
-                edges = self.lowered.nodes[name].edges
-                if len(edges) != 1:
-                    break
-                table = self.free[edges[0].source].axes[axis]
-                steps = edges[0].steps[axis]
-                window = len(steps) == 1 and isinstance(steps[0].relation, Window) and "padding" in self.lowered.nodes[name].node.op.fields()
-                if window and table is not None and table.jump and steps[0].relation.up == 1:  # type: ignore[union-attr]
-                    units = gap / table.jump
-                    if units.denominator == 1:
-                        before = steps[0].relation.padding + sign * int(units)  # type: ignore[union-attr]
-                        if before >= 0:
-                            return f"a padding of {before} in front of {name} (now {steps[0].relation.padding}) would align them"  # type: ignore[union-attr]
-                name = edges[0].source
-        return "no whole padding on either path aligns them; a kernel that is one cell larger or smaller would"
 
 
 def _spatial(edge: Edge, rank: int) -> list[tuple[Step, ...]]:
@@ -310,7 +311,11 @@ def _step_covers(r: Relation, n: int, m: int) -> bool:
     if isinstance(r, Window):
         if r.up == 1:
             low, high = -r.padding, (m - 1) * r.stride - r.padding + r.dilation * (r.kernel - 1)
-            close = r.stride <= r.kernel if r.dilation == 1 else r.stride == 1 and (m >= r.dilation or r.kernel == 1)
+            close = (
+                r.stride <= r.kernel
+                if r.dilation == 1
+                else r.stride == 1 and (m >= r.dilation or r.kernel == 1)
+            )
             return low <= 0 and high >= n - 1 and close
         if r.stride != 1:
             return False
@@ -318,15 +323,13 @@ def _step_covers(r: Relation, n: int, m: int) -> bool:
         return all(outs and (0 <= outs[0] < m or 0 <= outs[-1] < m) for outs in ends)
     if isinstance(r, Blocks):
         return m // r.out * r.size >= n
-    return isinstance(r, Table) and n == m == r.period == r.advance and n <= 4096 and {c for row in r.rows for c in row} == set(range(n))
-
-
-def _centre(table: AxisMap) -> Fraction | None:
-    """Mean centre of unit 0's cells over the phases, each phase moved back to unit 0."""
-    places = [Fraction(table.rows[u].lo + table.rows[u].hi, 2) - u * table.jump for u in range(table.period) if table.rows[u]]
-    return sum(places, Fraction(0)) / len(places) if places and table.advance is not None else None
+    return (
+        isinstance(r, Table)
+        and n == m == r.period == r.advance
+        and n <= 4096
+        and {c for row in r.rows for c in row} == set(range(n))
+    )
 
 
 def _equal(a: Footprint, b: Footprint) -> bool:
     return a.joint is None and b.joint is None and all(x is y for x, y in zip(a.axes, b.axes, strict=True))
-

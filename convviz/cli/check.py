@@ -39,7 +39,7 @@ def command(
     separable, spatially_separable, strided, transposed, padded, global_pool, residual, bias.
 
     \b
-    convviz check cifar_s7_wide --max-params 1M --min-rf 44 --uses dilated,depthwise --forbids max_pool
+    convviz check cifar_s7_wide cifar_s7_small --max-params 1M --min-rf 44 --uses dilated
     """
     from convviz.analysis import receptive_field
     from convviz.analysis.check import Verdict, check, known_word

@@ -5,9 +5,7 @@ from __future__ import annotations
 import click
 
 from convviz.cli.options import Model, load
-from convviz.cli.output import choose_format, emit, output_options, write_table
-
-FORMATS = ("table", "json", "csv", "md", "latex", "html")
+from convviz.cli.output import FORMATS, choose_format, emit, output_options, write_table
 
 
 @click.command("compare", short_help="What changed from one net to another.")

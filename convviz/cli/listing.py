@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import click
 
-from convviz.cli.output import choose_format, emit, output_options, write_table
-
-FORMATS = ("table", "json", "csv", "md", "latex", "html")
+from convviz.cli.output import FORMATS, choose_format, emit, output_options, write_table
 
 
 @click.command("list", short_help="The bundled nets, or the ops of a model.yaml.")

@@ -35,7 +35,7 @@ def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(
         (
             click.option("--input", "inputs", multiple=True, metavar="[NAME=]SHAPE",
-                         help="Shape, channels first: 1x28x28 or 1,28,28; of several inputs NAME=SHAPE each."),
+                         help="Shape, channels first: 1x28x28 or 1,28,28; several as NAME=SHAPE each."),
             click.option("--weights", metavar="FILE", help="State dict to load into a torch module."),
             click.option("--treat", multiple=True, metavar="CLASS=KIND",
                          help="What an unknown torch module does: pointwise or global."),

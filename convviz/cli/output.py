@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,17 @@ from typing import Any
 import click
 
 from convviz.errors import ConvvizError
+from convviz.report.formats import FORMATS, WIDTH, render
+
+__all__ = [
+    "FORMATS",
+    "check_writable",
+    "choose_format",
+    "emit",
+    "output_options",
+    "write_table",
+    "write_whole",
+]
 
 EXTENSIONS = {
     ".json": "json",
@@ -61,15 +71,12 @@ def table_format(format: str, output: str | None) -> str:
 
 def write_table(table: Any, format: str, output: str | None) -> None:
     """Write a :class:`convviz.report.model.Table` in a format other than JSON."""
-    from convviz.report import formats
-    from convviz.report.tables import render
+    width = WIDTH
+    if not plain_terminal(output):
+        from convviz.report.terminal import terminal_width
 
-    format = table_format(format, output)
-    if format in ("text", "table"):
-        width = formats.WIDTH if plain_terminal(output) else formats.terminal_width()
-        emit(formats.text(table, width) if format == "text" else formats.colour(table, width), output)
-    else:
-        emit(render(table, format, standalone=True), output)
+        width = terminal_width()
+    emit(render(table, table_format(format, output), width=width, standalone=True), output)
 
 
 def emit(text: str, output: str | None) -> None:
@@ -96,6 +103,8 @@ def write_whole(output: str | Path, write: Callable[[Path], Any]) -> None:
     """Let ``write`` fill a file beside ``output``, then put it in its place; nothing is left where that
     fails.
     """
+    import tempfile  # loads random, which nothing else needs
+
     target = Path(output)
     if target.exists() and not target.is_file():  # a device or a pipe cannot be replaced
         write(target)

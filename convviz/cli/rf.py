@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from convviz.cli.options import Model, Unit, load, model_options, parse_inputs, parse_treat
-from convviz.cli.output import check_writable, choose_format, emit, output_options, write_table
+from convviz.cli.output import FORMATS, check_writable, choose_format, emit, output_options, write_table
 from convviz.errors import ConvvizError
 
 if TYPE_CHECKING:
     from convviz.analysis.results import ReceptiveField
-
-FORMATS = ("table", "json", "csv", "md", "latex", "html")
 
 
 @click.command("rf", short_help="Receptive field, parameters and MACs of every layer.")
@@ -67,9 +65,10 @@ FORMATS = ("table", "json", "csv", "md", "latex", "html")
 )
 @output_options(*FORMATS)
 def command(
-    model: str, inputs: tuple[str, ...], weights: str | None, treat: tuple[str, ...], wrt: str | None, mode: str,
-    with_global: bool, unit: tuple[int, ...] | None, layer: str | None, view: str | None, rate: float | None,
-    verify: bool, budget: float, plot: str | None, theme: str, format: str | None, output: str | None,
+    model: str, inputs: tuple[str, ...], weights: str | None, treat: tuple[str, ...], wrt: str | None,
+    mode: str, with_global: bool, unit: tuple[int, ...] | None, layer: str | None, view: str | None,
+    rate: float | None, verify: bool, budget: float, plot: str | None, theme: str, format: str | None,
+    output: str | None,
 ) -> None:  # fmt: skip
     """Receptive field, parameters and MACs of every layer of MODEL.
 
@@ -169,7 +168,12 @@ def _view(result: ReceptiveField, view: str, layer: str | None, format: str, out
 
 
 def _verify(
-    model: str, result: ReceptiveField, weights: str | None, budget: float, options: dict[str, Any], apart: bool
+    model: str,
+    result: ReceptiveField,
+    weights: str | None,
+    budget: float,
+    options: dict[str, Any],
+    apart: bool,
 ) -> None:
     """Print what autograd says (on stderr where stdout or a file holds data); exit 1 where it disagrees."""
     if find_spec("torch") is None:
@@ -184,5 +188,5 @@ def _verify(
         module = load_module(model, weights)  # the user's own, never one rebuilt from the graph
     report = verify(result.graph, result, module=module, budget=budget, **options)
     click.echo(str(report), err=apart)
-    if not report.ok:
+    if not report.passed:
         raise click.exceptions.Exit(1)

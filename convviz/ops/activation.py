@@ -27,6 +27,7 @@ from convviz.ops.base import (
     integer,
     number,
     optional,
+    record,
     register,
     show,
     spec,
@@ -255,7 +256,7 @@ class Glu(Op):
         return Code(f"nn.GLU({arguments(**({} if self.dim == -1 else {'dim': self.dim}))})")
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@record
 class Random(Op):
     """Identity in evaluation; in training it drops at random with probability ``p``."""
 

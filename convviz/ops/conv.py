@@ -74,7 +74,9 @@ class Conv(Op):
         check_border(self.padding_mode, pads, space)
         out = [
             window_size(n, k, s, d, before, after)
-            for n, k, s, d, (before, after) in zip(space, self.kernel_size, self.stride, self.dilation, pads, strict=True)
+            for n, k, s, d, (before, after) in zip(
+                space, self.kernel_size, self.stride, self.dilation, pads, strict=True
+            )
         ]
         return (*lead, self.out_channels, *out)
 
@@ -91,7 +93,9 @@ class Conv(Op):
         """One record for each spatial axis."""
         return tuple(
             Window(k, s, d, before, border=self.padding_mode)
-            for k, s, d, (before, _) in zip(self.kernel_size, self.stride, self.dilation, self.pads(), strict=True)
+            for k, s, d, (before, _) in zip(
+                self.kernel_size, self.stride, self.dilation, self.pads(), strict=True
+            )
         )
 
     def reads(self, *ins: Shape) -> tuple[Along, ...]:
@@ -109,7 +113,13 @@ class Conv(Op):
         w = w.reshape(g, w.shape[0] // g, *w.shape[1:])
         r = self.rank
         kernel_axes = [2, *range(3 + r, 3 + 2 * r)]
-        y = np.stack([np.tensordot(win[:, i], w[i], ([a - 1 for a in kernel_axes], list(range(1, 2 + r)))) for i in range(g)], -2)
+        y = np.stack(
+            [
+                np.tensordot(win[:, i], w[i], ([a - 1 for a in kernel_axes], list(range(1, 2 + r))))
+                for i in range(g)
+            ],
+            -2,
+        )
         y = np.moveaxis(y.reshape(*y.shape[:-2], -1), -1, 1)
         return unflatten_lead(add_bias(y, weights), lead)
 
@@ -168,13 +178,25 @@ class ConvTranspose(Op):
         check_groups(self.groups, channels, self.out_channels)
         out = []
         for n, k, s, p, q, d in zip(
-            space, self.kernel_size, self.stride, self.padding, self.output_padding, self.dilation, strict=True
+            space,
+            self.kernel_size,
+            self.stride,
+            self.padding,
+            self.output_padding,
+            self.dilation,
+            strict=True,
         ):
             if q >= max(s, d):
-                raise FieldError("output_padding", f"must be smaller than stride or dilation (the larger is {max(s, d)}), got {q}")
+                raise FieldError(
+                    "output_padding",
+                    f"must be smaller than stride or dilation (the larger is {max(s, d)}), got {q}",
+                )
             size = (n - 1) * s - 2 * p + d * (k - 1) + q + 1
             if size < 1:
-                raise ShapeError(f"nothing is left: padding {p} crops {2 * p} of {size + 2 * p} outputs; use padding <= {(size + 2 * p - 1) // 2}")
+                raise ShapeError(
+                    f"nothing is left: padding {p} crops {2 * p} of {size + 2 * p} outputs; "
+                    f"use padding <= {(size + 2 * p - 1) // 2}"
+                )
             out.append(size)
         return (*lead, self.out_channels, *out)
 
@@ -206,16 +228,21 @@ class ConvTranspose(Op):
         out_c, *out = self.shape(x.shape[1:])
         full = [
             max((m - 1) * s + d * (k - 1) + 1 + q, 1)
-            for m, s, d, k, q in zip(space, self.stride, self.dilation, self.kernel_size, self.output_padding, strict=True)
+            for m, s, d, k, q in zip(
+                space, self.stride, self.dilation, self.kernel_size, self.output_padding, strict=True
+            )
         ]
         g, w = self.groups, weights["weight"]
         y = np.zeros((n, out_c, *full), dtype=np.result_type(x, w))
         xg = x.reshape(n, g, c // g, *space)
         wg = w.reshape(g, c // g, *w.shape[1:])
-        for t in np.ndindex(*self.kernel_size):  # scatter: every input adds its multiple of the kernel to the output
+        for t in np.ndindex(
+            *self.kernel_size
+        ):  # scatter: every input adds its multiple of the kernel to the output
             part = np.einsum("ngc...,gco->ngo...", xg, wg[(..., *t)])
             where = tuple(
-                slice(d * i, d * i + s * (m - 1) + 1, s) for i, d, s, m in zip(t, self.dilation, self.stride, space, strict=True)
+                slice(d * i, d * i + s * (m - 1) + 1, s)
+                for i, d, s, m in zip(t, self.dilation, self.stride, space, strict=True)
             )
             y[(slice(None), slice(None), *where)] += part.reshape(n, out_c, *space)
         crop = tuple(slice(p, p + m) for p, m in zip(self.padding, out, strict=True))
@@ -233,7 +260,9 @@ class ConvTranspose(Op):
         if not self.bias:
             extra["bias"] = False
         args = "".join(f", {k}={v!r}" for k, v in extra.items())
-        return Code(f"nn.ConvTranspose{self.rank}d({channels}, {self.out_channels}, {squeeze(self.kernel_size)}{args})")
+        return Code(
+            f"nn.ConvTranspose{self.rank}d({channels}, {self.out_channels}, {squeeze(self.kernel_size)}{args})"
+        )
 
 
 # -- the named forms: functions that return the fields of `conv` nodes -------------------------------
@@ -242,7 +271,10 @@ def depthwise(channels: int, fields: Mapping[str, Any]) -> list[dict[str, Any]]:
     rest = dict(fields)
     for name in ("out_channels", "groups"):
         if name in rest:
-            raise FieldError(name, "follows from the input in a depthwise conv (use multiplier for more filters per channel)")
+            raise FieldError(
+                name,
+                "follows from the input in a depthwise conv (use multiplier for more filters per channel)",
+            )
     multiplier = integer_field("multiplier", rest.pop("multiplier", 1))
     return [{**rest, "out_channels": channels * multiplier, "groups": channels}]
 
@@ -265,7 +297,7 @@ def separable(channels: int, fields: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def spatially_separable(channels: int, fields: Mapping[str, Any], rank: int = 2) -> list[dict[str, Any]]:
-    """Fields of one conv for each spatial axis: k x 1, then 1 x k, with ``mid_channels`` between (default: out_channels)."""
+    """Fields of one conv for each spatial axis: k x 1, then 1 x k, ``mid_channels`` (out_channels) between."""
     rest = dict(fields)
     out = rest.pop("out_channels", None)
     kernel = rest.pop("kernel_size", None)
@@ -273,7 +305,11 @@ def spatially_separable(channels: int, fields: Mapping[str, Any], rank: int = 2)
         if value is None:
             raise FieldError(name, f"spatially_separable_conv needs {name}")
     mid = rest.pop("mid_channels", out)
-    each = {"kernel_size": (kernel, 1), "stride": (rest.pop("stride", 1), 1), "dilation": (rest.pop("dilation", 1), 1)}
+    each = {
+        "kernel_size": (kernel, 1),
+        "stride": (rest.pop("stride", 1), 1),
+        "dilation": (rest.pop("dilation", 1), 1),
+    }
     padding = rest.pop("padding", 0)
     stages = []
     for a in range(rank):
@@ -281,14 +317,19 @@ def spatially_separable(channels: int, fields: Mapping[str, Any], rank: int = 2)
         for name, (value, neutral) in each.items():
             values = list(value) if isinstance(value, list | tuple) else [value] * rank
             if len(values) != rank:
-                raise FieldError(name, f"must be one value or a list of {rank}, one for each spatial axis, got {value!r}")
+                raise FieldError(
+                    name, f"must be one value or a list of {rank}, one for each spatial axis, got {value!r}"
+                )
             stage[name] = [values[i] if i == a else neutral for i in range(rank)]
         if isinstance(padding, str):
             stage["padding"] = padding
         else:
             pads = list(padding) if isinstance(padding, list | tuple) else [padding] * rank
             if len(pads) != rank:
-                raise FieldError("padding", f"must be one value or a list of {rank}, one for each spatial axis, got {padding!r}")
+                raise FieldError(
+                    "padding",
+                    f"must be one value or a list of {rank}, one for each spatial axis, got {padding!r}",
+                )
             stage["padding"] = [pads[i] if i == a else 0 for i in range(rank)]
         stage["out_channels"] = out if a == rank - 1 else mid
         stages.append(stage)
@@ -302,7 +343,10 @@ def window_size(n: int, k: int, s: int, d: int, before: int, after: int, ceil: b
     if room < 0:
         need = d * (k - 1) + 1
         span = f"kernel_size {k}" + (f" with dilation {d} (spans {need})" if d > 1 else "")
-        raise ShapeError(f"{span} is larger than the padded input {n + before + after}; the input must be at least {need - before - after} here")
+        raise ShapeError(
+            f"{span} is larger than the padded input {n + before + after}; "
+            f"the input must be at least {need - before - after} here"
+        )
     size = room // s + 1
     if ceil and room % s and size * s < n + before:
         size += 1
@@ -320,7 +364,10 @@ def check_border(mode: str, pads: tuple[tuple[int, int], ...], space: Shape) -> 
     for (before, after), n in zip(pads, space, strict=True):
         limit = {"reflect": n - 1, "circular": n}.get(mode)
         if limit is not None and max(before, after) > limit:
-            raise FieldError("padding", f"{mode} padding must be at most {limit} for an input of {n}, got {max(before, after)}")
+            raise FieldError(
+                "padding",
+                f"{mode} padding must be at most {limit} for an input of {n}, got {max(before, after)}",
+            )
 
 
 def patches(x: Array, kernel: Shape, stride: Shape, dilation: Shape) -> Array:
@@ -328,7 +375,12 @@ def patches(x: Array, kernel: Shape, stride: Shape, dilation: Shape) -> Array:
     r = len(kernel)
     spans = tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True))
     win = np.lib.stride_tricks.sliding_window_view(x, spans, axis=tuple(range(2, 2 + r)))
-    index = [slice(None), slice(None), *(slice(None, None, s) for s in stride), *(slice(None, None, d) for d in dilation)]
+    index = [
+        slice(None),
+        slice(None),
+        *(slice(None, None, s) for s in stride),
+        *(slice(None, None, d) for d in dilation),
+    ]
     return win[tuple(index)]
 
 
@@ -360,12 +412,14 @@ def integer_field(name: str, value: Any) -> int:
         raise FieldError(name, f"{err}, got {value!r}") from None
 
 
-
 # name as written -> (names of the parts, function that gives the fields of each part)
 SUGAR = {
     "depthwise_conv": (("",), lambda channels, fields, rank: depthwise(channels, fields)),
     "pointwise_conv": (("",), lambda channels, fields, rank: pointwise_conv(channels, fields)),
-    "separable_conv": (("depthwise", "pointwise"), lambda channels, fields, rank: separable(channels, fields)),
+    "separable_conv": (
+        ("depthwise", "pointwise"),
+        lambda channels, fields, rank: separable(channels, fields),
+    ),
     "spatially_separable_conv": (None, spatially_separable),  # one part for each spatial axis
 }
 

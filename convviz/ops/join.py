@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from collections.abc import Callable
 from math import prod
@@ -23,6 +22,7 @@ from convviz.ops.base import (
     number,
     optional,
     pointwise,
+    record,
     register,
     show,
     spec,
@@ -31,7 +31,7 @@ from convviz.ops.base import (
 from convviz.ops.relations import SAME, Blocks
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@record
 class Join(Op):
     """The inputs, broadcast against each other, from left to right; ``other`` is a number that comes last."""
 

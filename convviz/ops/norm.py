@@ -7,7 +7,6 @@ Whatever is normalised, an output cell *reads* its own input cell; the statistic
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any, ClassVar
 
 import numpy as np
@@ -27,6 +26,7 @@ from convviz.ops.base import (
     integer,
     number,
     optional,
+    record,
     register,
     show,
     spec,
@@ -365,7 +365,7 @@ class LocalResponseNorm(Op):
         return Code(f"nn.LocalResponseNorm({arguments(self.size, **extra)})")
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@record
 class DimNorm(Op):
     """An op whose outputs share a sum along the axis ``dim`` (1: the channels)."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from typing import Any, ClassVar
 
@@ -23,6 +22,7 @@ from convviz.ops.base import (
     number,
     optional,
     per_axis,
+    record,
     register,
     spec,
     split_map,
@@ -169,7 +169,7 @@ class LpPool(WindowPool):
         return unflatten_lead(np.maximum(total, 0) ** (1 / self.norm_type), lead)
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@record
 class AdaptivePool(Op):
     """``m`` outputs: ``o`` reads ``[floor(o*n/m), ceil((o+1)*n/m))``; None keeps an axis as it is.
 

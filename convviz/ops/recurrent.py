@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import ClassVar
 
 import numpy as np
@@ -21,6 +20,7 @@ from convviz.ops.base import (
     axis,
     boolean,
     integer,
+    record,
     register,
     show,
     spec,
@@ -28,7 +28,7 @@ from convviz.ops.base import (
 from convviz.ops.relations import Blocks
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@record
 class Recurrent(Op):
     """(features, steps), or (steps, features) with ``dim=2``, to ``hidden_size`` features a direction."""
 

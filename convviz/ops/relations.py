@@ -25,7 +25,7 @@ class Taps(NamedTuple):
 
 @dataclass(frozen=True)
 class Window:
-    """Output ``o`` reads ``(o*stride - padding + dilation*t) / up`` for every ``t`` in ``[0, kernel)`` that makes it whole.
+    """Output ``o`` reads ``(o*stride - padding + dilation*t) / up``, ``t`` in ``[0, kernel)``, where that is whole.
 
     ``up`` is 1 for convolution and pooling; a transposed convolution of stride ``s`` has ``up=s``, stride 1
     and counts its kernel downwards (``dilation < 0``).
@@ -148,10 +148,19 @@ class Table:
             first = bisect_left(range(low, high), i, key=lambda o: self.taps(o).cells[-1]) + low
             last = bisect_right(range(low, high), i, key=lambda o: self.taps(o).cells[0]) + low
             return Taps(range(first, max(first, last)), range(max(0, last - first)))
-        reach = max((max(abs(r[0] - int(p * self.jump)), abs(r[-1] - int(p * self.jump))) for p, r in enumerate(self.rows) if r), default=0)
+        reach = max(
+            (
+                max(abs(r[0] - int(p * self.jump)), abs(r[-1] - int(p * self.jump)))
+                for p, r in enumerate(self.rows)
+                if r
+            ),
+            default=0,
+        )
         centre = i / self.jump if self.advance else Fraction(0)
         margin = (reach + 2) / self.jump if self.advance else Fraction(self.period)
-        hits = [o for o in range(int(centre - margin) - 1, int(centre + margin) + 2) if i in self.taps(o).cells]
+        hits = [
+            o for o in range(int(centre - margin) - 1, int(centre + margin) + 2) if i in self.taps(o).cells
+        ]
         span = range(hits[0], hits[-1] + 1) if hits else range(0)
         return Taps(span, range(len(span)))
 
@@ -223,9 +232,17 @@ def inside(cells: range, n: int, border: str = "zeros") -> list[range]:
     if border == "replicate":
         return out + ([range(1)] if below else []) + ([range(n - 1, n)] if above else [])
     if border == "circular":
-        return out + ([range(below.start + n, below.stop + n, step)] if below else []) + ([range(above.start - n, above.stop - n, step)] if above else [])
+        return (
+            out
+            + ([range(below.start + n, below.stop + n, step)] if below else [])
+            + ([range(above.start - n, above.stop - n, step)] if above else [])
+        )
     turn = 2 * (n - 1)
-    return out + ([range(-below.start, -below.stop, -step)] if below else []) + ([range(turn - above.start, turn - above.stop, -step)] if above else [])
+    return (
+        out
+        + ([range(-below.start, -below.stop, -step)] if below else [])
+        + ([range(turn - above.start, turn - above.stop, -step)] if above else [])
+    )
 
 
 def _steps(first: int, step: int, count: int) -> range:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from math import prod
 from typing import Any, ClassVar
@@ -32,6 +31,7 @@ from convviz.ops.base import (
     optional,
     paddings,
     per_axis,
+    record,
     register,
     show,
     spec,
@@ -417,7 +417,7 @@ class Expand(Op):
 
 
 # -- sums over axes ---------------------------------------------------------------------------------
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@record
 class Reduce(Op):
     """One number for all cells along ``dims`` (None: every spatial axis)."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import ClassVar
 
 from convviz.ops.base import (
@@ -14,12 +13,13 @@ from convviz.ops.base import (
     Weights,
     integer,
     list_of,
+    record,
     register,
     spec,
 )
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@record
 class Source(Op):
     """A tensor of its own, of ``size`` without a batch axis."""
 

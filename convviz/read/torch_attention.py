@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from convviz.read.torch_batch import align, blocked
-from convviz.read.torch_call import Call, Mark, Weight, marked, operation
+from convviz.read.torch_call import MARK, Call, Mark, Weight, marked, operation
 from convviz.read.torch_table import Reader, reads
 
 
@@ -111,7 +111,7 @@ def inside(call: Call) -> Any:
         setattr(F, name, before)
 
 
-def recurrent(kind: str) -> Reader:
+def recurrent(kind: str, states: int) -> Reader:
     def read(
         call: Call,
         input: Tensor,
@@ -146,6 +146,10 @@ def recurrent(kind: str) -> Reader:
         if len(names) != len(params):
             raise call.refuse("with proj_size cannot be read")
         key = call.key(input, batch)
+        if call.rec.device == "meta":  # torch would go through all the steps
+            width = hidden * (1 + bidirectional)
+            state = input.new_empty((num_layers * (1 + bidirectional), 1, hidden))
+            call.result = (input.new_empty((*input.shape[:2], width)), *[state, state.clone()][:states])
         result = call.run()
         out = call.part(op, [input], [key], batch, 0, [Weight(n, p) for n, p in zip(names, params)])
         last = [
@@ -175,9 +179,9 @@ def final(call: Call, out: Tensor, batch: int, h: Tensor, layers: int, bidirecti
         last = call.inner(operation("slice", dim=1, start=steps - 1, end=steps), [mark.key])
         return Mark(last, 1, call.rec.clock)
 
-    h.__dict__["_convviz"] = Mark(-1, 1, 0, make)
+    h.__dict__[MARK] = Mark(-1, 1, 0, make)
     return h
 
 
-reads("lstm")(recurrent("lstm"))
-reads("gru")(recurrent("gru"))
+reads("lstm")(recurrent("lstm", 2))
+reads("gru")(recurrent("gru", 1))

@@ -126,6 +126,7 @@ PROPERTIES |= {
     "mT": t,
     "T": lambda call, x: reorder(call, x, range(x.dim())[::-1]),
     "data": lambda call, x: call.same(x, call.batch(x)),
+    "real": lambda call, x: call.same(x, call.batch(x)),
 }
 
 

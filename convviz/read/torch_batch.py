@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from convviz.ops.base import Op
-from convviz.read.torch_call import Call, Mark, Weight, operation
+from convviz.read.torch_call import MARK, Call, Mark, Weight, operation
 
 Ints = Sequence[int]
 
@@ -92,5 +92,5 @@ def blocked(call: Call, t: Tensor, why: str) -> Tensor:
         raise error
 
     error = call.refuse(why)
-    t.__dict__["_convviz"] = Mark(-1, None, 0, fail)
+    t.__dict__[MARK] = Mark(-1, None, 0, fail)
     return t

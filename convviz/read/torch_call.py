@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -40,10 +40,9 @@ class Mark:
 
 @dataclass(slots=True)
 class Origin:
-    """The trained parameters that a constant was computed from."""
+    """The trained parameters that a constant was computed from, if any."""
 
     names: tuple[str, ...]
-    key: dict[int | None, int] = field(default_factory=dict)  # the node that stands for it, by axis left out
 
 
 class Weight(NamedTuple):

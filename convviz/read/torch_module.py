@@ -36,7 +36,7 @@ from convviz.read.torch_source import (
     told,
 )
 from convviz.read.torch_stand_ins import stand_ins
-from convviz.read.torch_trace import Recorder, recording, where
+from convviz.read.torch_trace import UNWATCHED, Recorder, call_module, recording, where
 
 Treat = Mapping[str, str]
 HOWS = ("pointwise", "global")
@@ -92,8 +92,8 @@ def trace_values(
 ) -> dict[str, Tensor]:
     """Runs the user's own forward on real numbers: the value (1, *shape) of each node of ``graph``.
 
-    ``graph`` was read from ``module``. ``inputs`` maps its inputs to tensors with a batch axis of 1, whose type
-    the parameters take. ``on_node`` sees every node before it is computed (:class:`Step`) and may return
+    ``graph`` was read from ``module``. ``inputs`` maps its inputs to tensors with a batch axis of 1, whose
+    type the parameters take. ``on_node`` sees every node before it is computed (:class:`Step`) and may return
     what stands in for its output: a ReLU's input, a convolution with ones for weights. Nodes within one torch
     function (a slice before a reshape) have no tensor and are left out. ``input`` is what the graph was read
     with, if that was nested; ``keep`` names the nodes whose values are wanted, by default all.
@@ -129,10 +129,12 @@ def traced(
     module: nn.Module, input: Any, device: str, treat: Treat, name: str, meta: dict[str, Any]
 ) -> Graph:
     recorder = Recorder({}, device, treat)
-    with offline(), same_random():
+    with offline():
         try:
-            with torch.no_grad():
+            with torch.no_grad(), same_random():
                 outputs, inputs = run(module, input, recorder, None)
+            if device == "cpu" and recorder.sources:
+                check_constants(module, input, recorder)
         except (ConvvizError, NeedsValues):
             raise
         except Exception as err:
@@ -163,6 +165,7 @@ def run(
     recorder: Recorder,
     dtype: torch.dtype | None,
     values: Mapping[str, Tensor] | None = None,
+    scale: float = 1.0,
 ) -> tuple[list[int | str], dict[str, Shape]]:
     """One forward on stand-ins: the nodes that it returns, and the inputs' shapes by name."""
     args, kwargs = bind(module, input)
@@ -179,8 +182,7 @@ def run(
 
     def tensor(name: str, shape: Shape) -> Tensor:
         if values is None:
-            make = torch.empty if recorder.device == "meta" else torch.zeros
-            x = make((1, *shape), dtype=floats, device=recorder.device)
+            x = torch.full((1, *shape), scale, dtype=floats, device=recorder.device)
         else:
             x = values[name]
         inputs[name] = recorder.shapes[name] = shape
@@ -193,11 +195,24 @@ def run(
         real = filled(args, "", tensor), filled(kwargs, "", tensor)
         try:
             with recording(recorder):
-                result = module(*real[0], **real[1])
+                result = call_module(module, *real)
             return list(outputs_of(result, recorder)), inputs
         finally:
             for x in tensors_in(real):
                 x.__dict__.pop(MARK, None)
+
+
+def check_constants(module: nn.Module, input: Any, first: Recorder) -> None:
+    """Real tensors show what no torch function told: a constant that changes with the input is none.
+
+    The forward runs again on other numbers; on meta tensors :meth:`Recorder.source` needs no second run.
+    """
+    again = Recorder({}, "cpu", first.treat)
+    with torch.no_grad(), same_random():
+        run(module, input, again, None, scale=2.0)
+    for (before, index), (after, _) in zip(first.sources.values(), again.sources.values()):
+        if not torch.equal(before.nan_to_num(), after.nan_to_num()):
+            raise ConvvizError(UNWATCHED, where(first.records[index].frame, first.records[index].line))
 
 
 def outputs_of(result: Any, recorder: Recorder) -> Iterator[int | str]:

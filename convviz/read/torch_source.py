@@ -74,7 +74,7 @@ def parse_arguments(call: str, text: str) -> tuple[tuple[Any, ...], dict[str, An
         except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
             written = ast.unparse(part)
             raise ConvvizError(
-                f"the argument {written} in {text!r} must be a plain value: a number, text, True, False, None, "
+                f"the argument {written} in {text!r} must be a plain value: a number, text, True, None "
                 "or a list, tuple or dict of these"
             ) from None
 

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from convviz.read.torch_call import MARK, Origin
+
 
 @contextmanager
 def stand_ins(
@@ -32,6 +34,7 @@ def stand_ins(
             if dtype is not None and copy.is_floating_point():
                 copy = copy.to(dtype)
             memo[id(t)] = nn.Parameter(copy, requires_grad=False) if isinstance(t, nn.Parameter) else copy
+            memo[id(t)].__dict__[MARK] = Origin(())
         return memo[id(t)]
 
     def swapped(value: Any) -> Any:

@@ -39,10 +39,10 @@ def reads(*names: str) -> Callable[[Reader], Reader]:
     return enter
 
 
-# Functions that ask about a tensor, or make a constant of its size: they just run.
+# Functions that ask about a tensor: they just run.
 ASKS = frozenset(
     functions(
-        *[
+        *(
             "size",
             "dim",
             "ndimension",
@@ -51,37 +51,17 @@ ASKS = frozenset(
             "stride",
             "element_size",
             "storage_offset",
-            "is_floating_point",
-            "is_complex",
-            "is_contiguous",
-            "is_same_size",
-            "is_signed",
-            "is_inference",
-            "is_tensor",
-            "get_device",
-            "__len__",
-            "__repr__",
-            "__format__",
-            "__hash__",
             "type",
-            "untyped_storage",
-            "data_ptr",
-            "result_type",
-            "broadcast_shapes",
-            "zeros_like",
-            "ones_like",
-            "empty_like",
-            "full_like",
-            "rand_like",
-            "randn_like",
-            "randint_like",
-            "new_zeros",
-            "new_ones",
-            "new_empty",
-            "new_full",
-            "new_tensor",
-            "register_hook",
-            "retain_grad",
-        ]
+        ),
+        *("is_floating_point", "is_complex", "is_contiguous", "is_same_size", "is_signed", "is_inference"),
+        *("is_tensor", "get_device", "result_type", "broadcast_shapes", "register_hook", "retain_grad"),
+        *("__len__", "__repr__", "__format__", "__hash__"),
+    )
+)
+# Functions that make a constant as large as a tensor, or of its type.
+MAKES = frozenset(
+    functions(
+        *("zeros_like", "ones_like", "empty_like", "full_like", "rand_like", "randn_like", "randint_like"),
+        *("new_zeros", "new_ones", "new_empty", "new_full", "new_tensor"),
     )
 )

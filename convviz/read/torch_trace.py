@@ -44,13 +44,14 @@ from convviz.read.torch_call import (
     storage,
     tensors_in,
 )
-from convviz.read.torch_table import ASKS, PROPERTIES, TABLE
+from convviz.read.torch_table import ASKS, MAKES, PROPERTIES, TABLE
 
 # Torch is slow to compute the shape of these on meta tensors, and it is plain: we make the result ourselves.
 PLAIN = frozenset(
     "batch_norm layer_norm group_norm instance_norm rms_norm softmax log_softmax add sub mul div mean sum"  # noqa: SIM905
     " amax roll concat dropout adaptive_avg_pool scaled_dot_product_attention".split()
 )
+UNWATCHED = "uses a tensor that was made in a way that cannot be watched, such as torch.vmap or compiled code"
 
 
 @dataclass(slots=True)
@@ -89,12 +90,8 @@ class Recorder(TorchFunctionMode):
     ) -> None:
         super().__init__()
         self.paths, self.device, self.treat, self.on_node, self.names = paths, device, treat, on_node, names
-        self.on_source: Callable[[int, Tensor], None] | None = (
-            None  # is told the value of each parameter and constant
-        )
-        self.constants: dict[
-            int, tuple[Tensor, Origin]
-        ] = {}  # those that no parameter reaches: they may be the user's own
+        self.on_source: Callable[[int, Tensor], None] | None = None  # is told the value of each constant
+        self.sources: dict[tuple[int, int | None], tuple[Tensor, int]] = {}  # constants that are nodes
         self.treated: set[str] = set()
         self.failed: Frame | None = None  # the innermost module call that raised
         self.records: list[Record] = []
@@ -112,12 +109,14 @@ class Recorder(TorchFunctionMode):
         name = getattr(func, "__name__", "")
         if name == "__get__":
             reader = PROPERTIES.get(func.__self__.__name__)
-            if reader is None or not marked(args):
+            if reader is None:
                 return func(*args, **kwargs)
+            if not marked(args):
+                return self.constant(func, args, kwargs)
             return reader(Call(self, func, args, kwargs), args[0])
         if func in ASKS:
             return func(*args, **kwargs)
-        if not marked(args) and not (kwargs and marked(tuple(kwargs.values()))):
+        if func in MAKES or not (marked(args) or (kwargs and marked(tuple(kwargs.values())))):
             return self.constant(func, args, kwargs)
         reader = TABLE.get(func)
         if reader is None:
@@ -143,12 +142,11 @@ class Recorder(TorchFunctionMode):
         names: dict[str, None] = {}
         for t in tensors_in((args, kwargs)):
             origin = t.__dict__.get(MARK)
-            if origin is not None:
+            if isinstance(origin, Origin):
                 names.update(dict.fromkeys(origin.names))
-        if names:
-            for t in tensors_in(out):
-                if MARK not in t.__dict__:
-                    t.__dict__[MARK] = Origin(tuple(names))
+        for t in tensors_in(out):
+            if (names or t.is_meta) and MARK not in t.__dict__:
+                t.__dict__[MARK] = Origin(tuple(names))
         return out
 
     # -- marks --------------------------------------------------------------------------------------
@@ -161,8 +159,8 @@ class Recorder(TorchFunctionMode):
             t.__dict__[MARK] = mark
         if self.writes and self.writes.get(storage(t), 0) > mark.stamp:
             raise ConvvizError(
-                "a tensor is used after a view of it was changed in place, which cannot be read; use a function "
-                "that returns a new tensor",
+                "a tensor is used after a view of it was changed in place, which cannot be read; "
+                "use a function that returns a new tensor",
                 self.place(),
             )
         return mark
@@ -190,18 +188,18 @@ class Recorder(TorchFunctionMode):
 
     def source(self, t: Tensor, batch: int | None) -> int:
         """A ``parameter`` or ``constant`` node for a tensor that no input reaches."""
-        origin = t.__dict__.get(MARK) or self.constants.setdefault(id(t), (t, Origin(())))[1]
-        if batch not in origin.key:
+        if (id(t), batch) not in self.sources:
+            origin = t.__dict__.get(MARK)
+            if origin is None and t.is_meta:
+                raise self.refuse(None, UNWATCHED)
             size = tuple(t.shape) if batch is None else (*t.shape[:batch], *t.shape[batch + 1 :])
-            kind = "parameter" if origin.names else "constant"
-            index, _ = self.add(
-                operation(kind, size=size), (), (Weight("weight", t, size),) if origin.names else ()
-            )
-            origin.key[batch] = index
+            trained = origin is not None and origin.names
+            op = operation("parameter" if trained else "constant", size=size)
+            index, _ = self.add(op, (), (Weight("weight", t, size),) if trained else ())
+            self.sources[id(t), batch] = (t, index)
             if self.on_source:
                 self.on_source(index, t.reshape(1, *size))
-        found: int = origin.key[batch]
-        return found
+        return self.sources[id(t), batch][1]
 
     # -- nodes --------------------------------------------------------------------------------------
     def add(self, op: Op, keys: tuple[int | str, ...], weights: Sequence[Weight] = ()) -> tuple[int, Shape]:
@@ -224,7 +222,9 @@ class Recorder(TorchFunctionMode):
         self, index: int, op: Op, ins: tuple[Shape, ...], weights: Sequence[Weight]
     ) -> tuple[int | None, int | None]:
         """(node whose weights these are, number of trained parameters where it is not the op's own)."""
-        stated, new, old = op.weights(*ins), 0, set()
+        stated = op.weights(*ins)
+        new: set[str] = set()
+        old: set[str] = set()
         for name, tensor, shape in weights:
             if tensor is None:
                 continue
@@ -236,13 +236,13 @@ class Recorder(TorchFunctionMode):
                 )
             origin = tensor.__dict__.get(MARK)
             for parameter in origin.names if origin else ():
-                if self.owner.setdefault(parameter, index) == index:
-                    new += self.numel[parameter] if parameter not in old else 0
-                else:
-                    old.add(self.owner[parameter])
-        if not new and len(old) == 1:
-            return old.pop(), None
-        return None, None if new == sum(prod(s) for s in stated.values()) else new
+                owner = self.owner.setdefault(parameter, index)
+                (new if owner == index else old).add(parameter)
+        owners = {self.owner[parameter] for parameter in old}
+        if not new and len(owners) == 1:
+            return owners.pop(), None
+        count = sum(self.numel[parameter] for parameter in new)
+        return None, None if count == sum(prod(s) for s in stated.values()) else count
 
     def check(self, index: int, result: Tensor, want: Shape) -> None:
         if tuple(result.shape) != want:
@@ -280,8 +280,12 @@ class Recorder(TorchFunctionMode):
         ins = [t for t in tensors_in((args, kwargs)) if marked((t,))]
         keys = tuple(self.key(t, leading(t)) for t in ins)
         call = Call(self, CALL, (module, *args), kwargs)
-        with torch._C.DisableTorchFunction():
-            result = CALL(module, *args, **kwargs)
+        ACTIVE.recorder = None  # nobody watches what is inside
+        try:
+            with torch._C.DisableTorchFunction():
+                result = CALL(module, *args, **kwargs)
+        finally:
+            ACTIVE.recorder = self
         parameters = list(module.parameters())
         outs = list(tensors_in(result))
         new: dict[int, Tensor] = {}
@@ -387,6 +391,10 @@ def user_line() -> str:
     """``net.py:12``: the innermost line of the user's code that is running."""
     frame: FrameType | None = sys._getframe(2)
     while frame is not None and library(frame.f_code.co_filename):
+        if (
+            frame.f_code.co_name == call_module.__name__
+        ):  # nothing of the user's runs, as in a bare torch module
+            return ""
         frame = frame.f_back
     return f"{short(frame.f_code.co_filename)}:{frame.f_lineno}" if frame else ""
 
@@ -398,6 +406,11 @@ ACTIVE = threading.local()
 def _call(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
     rec = getattr(ACTIVE, "recorder", None)
     return CALL(module, *args, **kwargs) if rec is None else rec.call(module, args, kwargs)
+
+
+def call_module(module: nn.Module, args: Any, kwargs: Any) -> Any:
+    """The forward; what is further out on the stack is not the net's."""
+    return module(*args, **kwargs)
 
 
 @contextmanager

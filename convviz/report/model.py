@@ -85,6 +85,11 @@ def plain(cell: Cell, count: bool = False) -> str:
     return f"{cell:,}" if count and isinstance(cell, int) else str(cell)
 
 
+def pad(text: str, width: int, left: bool) -> str:
+    """``text`` filled up to ``width``, at the left or the right of its column."""
+    return text.ljust(width) if left else text.rjust(width)
+
+
 def rounded(value: int) -> str:
     """Three digits and a unit, for where a long number has no room.
 

@@ -9,10 +9,8 @@ from convviz.analysis.results import Field, Layer, ReceptiveField
 from convviz.errors import ConvvizError
 from convviz.graph import Graph, Node
 from convviz.ops.base import Shape, show
-from convviz.report.formats import WRITERS, html, page, write
+from convviz.report.formats import render
 from convviz.report.model import Cell, Column, Pair, Table, plain
-
-FORMATS = ("table", "json", "csv", "md", "latex", "html")
 
 RF_COLUMNS = (
     Column("layer", left=True, shrink="middle", nested=True),
@@ -64,13 +62,6 @@ def render_rf(
     return render(
         rf_table(result, rate=rate, detail=format in ("csv", "html")), format, standalone=standalone
     )
-
-
-def render(table: Table, format: str, *, standalone: bool = False) -> str:
-    """Any table in a format other than JSON."""
-    if format not in WRITERS:
-        raise ConvvizError(f"no format {format!r}; there are text, {', '.join(FORMATS)}")
-    return page(table.title, html(table)) if format == "html" and standalone else write(table, format)
 
 
 # -- receptive fields ---------------------------------------------------------------------------------
@@ -273,7 +264,7 @@ def rf_notes(result: ReceptiveField, holes: bool = False, rate: float | None = N
         )
     if any(None in field.jump and not field.is_global for field in fields):
         notes.append(
-            "mixed: branches with different strides meet, so there is no one jump; sizes are of the real units"
+            "mixed: branches with different strides meet, so there is no one jump; sizes are real units'"
         )
     notes += [f"misaligned: {found.explanation}" for found in result.misaligned[:MOST]]
     if len(result.misaligned) > MOST:

@@ -106,6 +106,24 @@ def verify(
     units: at most so many of a layer. The last and the first layer are always asked.
     Raises ConvvizError where the module cannot be run.
     """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # two on a machine that is busy are ten times slower than one
+    try:
+        return _verify(graph, result, module, input, treat, budget, seed, units)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _verify(
+    graph: Graph,
+    result: ReceptiveField,
+    module: nn.Module | None,
+    input: Any,
+    treat: Mapping[str, str] | None,
+    budget: float,
+    seed: int,
+    units: int | None,
+) -> Verification:
     start = time.perf_counter()
     run = Run(graph, result)
     if module is not None:
@@ -170,6 +188,7 @@ class Run:
         """The module that the graph exports, one line of its forward after the other."""
         with torch.device("meta"):  # the weights are never looked at, only their shapes
             module, names = build_module(self.graph)
+        module.to(self.input.dtype)
         with Ones(), torch.enable_grad():
             for node in self.graph:
                 self.line(node, getattr(module, names[node.name]) if node.name in names else None)
@@ -187,8 +206,18 @@ class Run:
         self.node(node, _aligned(xs), lambda: eval(source, space))
 
     def followed(self, node: Node) -> set[str]:
-        lowered = self.lowered[node.name]
-        return set(node.inputs) if lowered.state is None else {edge.source for edge in lowered.edges}
+        """Inputs that may send a gradient: all but what reads the whole image, or nothing, beside them.
+
+        So an input that the analysis forgot shows up as a disagreement.
+        """
+        edges = {edge.source for edge in self.lowered[node.name].edges}
+        return {s for s in node.inputs if s in edges or not self.aside(s)}
+
+    def aside(self, name: str) -> bool:
+        state = self.lowered[name].state if name in self.lowered else None
+        return state is not None and (
+            state.nothing or any(a < len(state.sizes) - 1 for a in state.everywhere)
+        )
 
     def away(self, node: Node) -> set[str]:
         """Nodes that are no inputs of ``node`` and yet followed from it.
@@ -209,6 +238,8 @@ class Run:
         if y is None or not plain:
             y = output()
         with torch._C.DisableTorchFunction(), torch.enable_grad():
+            if node.op.kind == "opaque":
+                y = _declared(node, xs, y)
             if self.result.with_global and lowered.statistics:
                 plain = False
                 y = _with_statistics(y, node, self.result.mode)
@@ -262,18 +293,24 @@ def compare(result: ReceptiveField, layer: str, unit: tuple[int, ...], found: Re
 
 
 def _ideal(field: Field, unit: tuple[int, ...], found: Reading) -> Reading:
-    """The reading that a layer's numbers foretell for a unit whose field nothing clips."""
-    assert found.lo is not None and found.hi is not None
+    """The reading that a layer's numbers foretell for a unit whose field nothing clips.
+
+    Where units of several phases read differently, the layer's numbers are bounds for each of them.
+    """
+    assert found.lo is not None and found.hi is not None and found.count is not None
+    alike = set(field.period) == {1}
     lo, hi = list(found.lo), list(found.hi)
     for a, (jump, start, period) in enumerate(zip(field.jump, field.start, field.period, strict=True)):
-        if jump is not None and start is not None and unit[a] % period == 0:
-            lo[a] = int(start + Fraction(unit[a]) * jump)
-        if jump is not None:
-            span = min(max(hi[a] - lo[a] + 1, field.min[a]), field.size[a])
-            hi[a] = lo[a] + span - 1
+        if jump is None:
+            continue
+        if start is not None and unit[a] % period == 0:
+            first = int(start + Fraction(unit[a]) * jump)
+            lo[a] = first if alike else max(lo[a], first)
+        span = found.hi[a] - found.lo[a] + 1
+        hi[a] = lo[a] + (field.size[a] if alike else min(span, field.size[a])) - 1
     count = found.count
-    if field.pixels is not None and None not in field.jump and count is not None:
-        count = field.pixels if set(field.period) == {1} else min(count, field.pixels)
+    if field.pixels is not None and None not in field.jump:
+        count = field.pixels if alike else min(count, field.pixels)
     return Reading(tuple(lo), tuple(hi), count)
 
 
@@ -291,6 +328,14 @@ def _aligned(xs: Sequence[Tensor]) -> list[Tensor]:
     """Batched tensors whose other axes are aligned at the last one."""
     rank = max((x.dim() for x in xs), default=0)
     return [x.reshape(x.shape[0], *(1,) * (rank - x.dim()), *x.shape[1:]) for x in xs]
+
+
+def _declared(node: Node, xs: Sequence[Tensor], y: Tensor) -> Tensor:
+    """A module that nobody can look into reads what its user says; only its shape is its own."""
+    pointwise = node.op.fields()["mode"] == "pointwise"
+    maps = [x.reshape(shape) for x, shape in zip(xs, node.ins)]
+    total = sum(x.sum(0, keepdim=True) if pointwise else x.sum() for x in maps)
+    return (y.detach().reshape(node.out) + total).reshape(y.shape)
 
 
 def _with_statistics(y: Tensor, node: Node, mode: str) -> Tensor:

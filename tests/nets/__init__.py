@@ -1,7 +1,7 @@
 """Torch nets in the shape of the well-known ones, written from their papers, for tests and benchmarks.
 
 ``NETS[name]`` is (a function that builds the net, the shape of one input without its batch axis); what has
-several inputs gives a dict of shapes. ``PUBLISHED`` has parameter counts as authors or torchvision state them.
+several inputs gives a dict of shapes. ``PUBLISHED`` has parameter counts as their authors state them.
 """
 
 from __future__ import annotations

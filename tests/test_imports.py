@@ -1,0 +1,112 @@
+"""Imports point down only, and heavy libraries are imported at the edge only."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import convviz
+
+ROOT = Path(convviz.__file__).parent
+HEAVY = {"torch", "matplotlib", "manim", "IPython", "anywidget", "sklearn", "scipy"}
+
+# Which parts of convviz a part may import; a part may always import itself, `errors` and the version.
+MAY = {
+    "errors": set(),
+    "theme": set(),
+    "ops": set(),
+    "graph": {"ops"},
+    "read": {"ops", "graph"},
+    "export": {"ops", "graph"},
+    "analysis": {"ops", "graph"},
+    "build": {"ops", "graph", "export"},
+    "verify": {"ops", "graph", "read", "analysis", "export", "build"},
+    "plan": {"ops", "graph", "analysis"},
+    "report": {"ops", "graph", "analysis", "theme"},
+    "figures": {"ops", "graph", "analysis", "plan", "report", "theme"},
+}
+# Parts whose files may import what is heavy, even at their top.
+EDGE = {
+    "read": {"torch"},
+    "build": {"torch"},
+    "verify": {"torch"},
+    "figures": {"matplotlib"},
+    "train": {"torch", "matplotlib"},
+}
+# Results show themselves in a notebook, which only the writers can do; these imports are in functions.
+SHOW = {("analysis", "report")}
+
+FILES = sorted(path for path in ROOT.rglob("*.py") if path.parent != ROOT / "zoo")
+
+
+def part(path: Path) -> str:
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def imports(path: Path) -> Iterator[tuple[str, bool]]:
+    """Dotted names that a file imports, and whether at its top (type-checking blocks are left out)."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    typing = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
+        for inner in ast.walk(node)
+    }
+    inside = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if id(node) in typing:
+            continue
+        if isinstance(node, ast.Import):
+            for name in node.names:
+                yield name.name, id(node) not in inside
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            assert node.module is not None
+            for name in node.names:
+                yield f"{node.module}.{name.name}", id(node) not in inside
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_point_down(path: Path) -> None:
+    own = part(path)
+    for name, top in imports(path):
+        words = name.split(".")
+        if words[0] == "convviz" and own in MAY:
+            other = words[1] if len(words) > 1 else ""
+            known = other in ("errors", "__version__") or other == own
+            allowed = known or other in MAY[own] or (not top and (own, other) in SHOW)
+            assert allowed, f"{path.relative_to(ROOT)} imports {name}"
+        if words[0] in HEAVY and own in {*MAY, "cli"}:
+            assert words[0] in EDGE.get(own, set()), f"{path.relative_to(ROOT)} imports {name}"
+
+
+def test_the_walk_sees_what_it_should_forbid(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.py"
+    bad.write_text("import torch\ndef f():\n    from convviz.report.tables import x\n", encoding="utf-8")
+    assert list(imports(bad)) == [("torch", True), ("convviz.report.tables.x", False)]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["rf", "code8"], ["rf", "resnet50", "--stages"], ["compare", "code7", "code8"], ["list"], ["-h"]],
+)
+def test_the_command_line_stays_light(arguments: list[str]) -> None:
+    script = (
+        "import sys\n"
+        "from convviz.cli import main\n"
+        f"try:\n    main({arguments!r})\nexcept SystemExit as stop:\n    assert not stop.code\n"
+        f"heavy = {sorted(HEAVY | {'rich'})!r}\n"
+        "print([name for name in heavy if name in sys.modules], file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"
