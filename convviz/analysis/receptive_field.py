@@ -282,7 +282,9 @@ class Engine:
         shown = real if torn and real is not None else free
         spans = shown.spans()
         together = None if torn else free.at((0,) * len(free.axes))
-        jump, start, period = [], [], []
+        jump: list[Fraction | None] = []
+        start: list[int | None] = []
+        period: list[int] = []
         for a, table in enumerate(free.axes):
             if table is None or table.constant:
                 jump.append(None)
