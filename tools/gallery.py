@@ -12,6 +12,8 @@ ROOT = Path(__file__).resolve().parents[1]
 # (command line, the file that it writes)
 PIECES = [
     ("convviz rf code8 --plot outputs/gallery/rf_code8.png", "outputs/gallery/rf_code8.png"),
+    ("convviz rf resnet50 --plot outputs/gallery/rf_resnet50.png", "outputs/gallery/rf_resnet50.png"),
+    ("convviz rf wavenet --plot outputs/gallery/rf_wavenet.png", "outputs/gallery/rf_wavenet.png"),
 ]
 
 

@@ -295,10 +295,10 @@ def compare(result: ReceptiveField, layer: str, unit: tuple[int, ...], found: Re
 def _ideal(field: Field, unit: tuple[int, ...], found: Reading) -> Reading:
     """The reading that a layer's numbers foretell for a unit whose field nothing clips.
 
-    Where units of several phases read differently, the layer's numbers are bounds for each of them.
+    Where units read differently (phases, strides that disagree), the layer's numbers are bounds for each of them.
     """
     assert found.lo is not None and found.hi is not None and found.count is not None
-    alike = set(field.period) == {1}
+    alike = set(field.period) == {1} and None not in field.jump
     lo, hi = list(found.lo), list(found.hi)
     for a, (jump, start, period) in enumerate(zip(field.jump, field.start, field.period, strict=True)):
         if jump is None:

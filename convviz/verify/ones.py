@@ -82,8 +82,7 @@ def _grouped(x: Tensor, groups: int) -> Tensor:
 
 
 def max_pool(rank: int, pair: bool) -> Callable[..., Any]:
-    average, conv = getattr(F, f"avg_pool{rank}d"), getattr(torch, f"conv{rank}d")
-    real = getattr(torch, f"max_pool{rank}d")
+    real, conv = getattr(torch, f"max_pool{rank}d"), getattr(torch, f"conv{rank}d")
 
     def run(
         x: Tensor,
@@ -94,24 +93,13 @@ def max_pool(rank: int, pair: bool) -> Callable[..., Any]:
         ceil_mode: bool = False,
         return_indices: bool = False,
     ) -> Any:
-        stride = stride if stride or stride == 0 else kernel_size
-        k, s, p, d = (_each(v, rank) for v in (kernel_size, stride, padding, dilation))
-        if set(d) == {1}:
-            y = average(x, k, s, p, ceil_mode)
-        else:
-            shape = real(x.detach(), k, s, p, d, ceil_mode).shape
-            flat = x.reshape(-1, 1, *x.shape[-rank:])
-            # Zeros behind the map, enough for an output that ceil_mode adds.
-            ends = [(before, before + si + di * ki) for before, si, di, ki in zip(p, s, d, k)]
-            y = conv(
-                F.pad(flat, [n for pair in reversed(ends) for n in pair]),
-                flat.new_ones((1, 1, *k)),
-                None,
-                s,
-                0,
-                d,
-            )
-            y = y[(..., *(slice(n) for n in shape[-rank:]))].reshape(shape)
+        k, s, p, d = (_each(v, rank) for v in (kernel_size, stride or kernel_size, padding, dilation))
+        shape = real(x.detach(), k, s, p, d, ceil_mode).shape
+        # The sum over each window, with zeros behind the map for an output that ceil_mode adds.
+        ends = [(before, before + si + di * ki) for before, si, di, ki in zip(p, s, d, k)]
+        flat = F.pad(x.reshape(-1, 1, *x.shape[-rank:]), [n for pair in reversed(ends) for n in pair])
+        y = conv(flat, flat.new_ones((1, 1, *k)), None, s, 0, d)
+        y = y[(..., *(slice(n) for n in shape[-rank:]))].reshape(shape)
         return (y, torch.zeros_like(y, dtype=torch.long)) if pair or return_indices else y
 
     return run
