@@ -28,8 +28,9 @@ test: setup lint types ## set up, then lint, types and all tests (ARGS='-k rf' f
 	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MPLBACKEND=Agg \
 		$(BIN)/python -m pytest -n 2 --durations=10 $(ARGS)
 
-lint: setup ## ruff, and that the wheel will hold every package
+lint: setup ## ruff; that docs/cli.md is true and the wheel will hold every package
 	$(BIN)/ruff check .
+	$(BIN)/python tools/cli_reference.py --check
 	$(BIN)/python tools/check_packages.py
 
 types: setup ## mypy

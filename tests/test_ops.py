@@ -290,7 +290,7 @@ def test_an_opaque_module_reads_what_its_user_says() -> None:
     assert everywhere.reads((3, 9, 9)) == (Along(((Blocks(3, 4), 0), (Blocks(9, 5), 1), (Blocks(9, 6), 2))),)
     assert (here.shape((3, 5, 6)), here.params((3, 5, 6))) == ((4, 5, 6), 16)
     with pytest.raises(
-        ConvvizError, match="a pointwise module keeps the size of its input, got 3x9x9 to 4x5x6"
+        ConvvizError, match="a pointwise module keeps its input's size, got 3x9x9 to 4x5x6"
     ):
         here.shape((3, 9, 9))
 

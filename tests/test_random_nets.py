@@ -115,7 +115,7 @@ def random_net(rng: Random) -> Graph:
     sizes = [rng.randint(3, {1: 16, 2: 7, 3: 4}[rank]) for _ in range(rank)]
     builder = GraphBuilder("random", {"input": (4, *sizes)})
     names = ["input"]
-    for i in range(rng.randint(2, 8)):
+    for i in range(rng.randint(3, 12)):
         name = f"n{i}"
         source = names[-1] if rng.random() < 0.7 else rng.choice(names)
         shape = builder.shapes[source]

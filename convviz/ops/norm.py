@@ -7,6 +7,7 @@ Whatever is normalised, an output cell *reads* its own input cell; the statistic
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any, ClassVar
 
 import numpy as np
@@ -39,9 +40,9 @@ class Norm(Op):
 
     centred: ClassVar[bool] = True  # False: the mean square takes the place of mean and variance
 
+    @abstractmethod
     def shares(self, *ins: Shape, mode: str = "eval", batch: int = 1) -> tuple[Relation, ...]:
         """For the batch, then each axis of the input: which cells share statistics; SAME where none do."""
-        raise NotImplementedError(self.kind)
 
     def statistics(self, *ins: Shape, mode: str = "eval") -> tuple[int, ...]:
         return tuple(i - 1 for i, relation in enumerate(self.shares(*ins, mode=mode)) if relation != SAME)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from abc import abstractmethod
 from typing import Any, ClassVar
 
 import numpy as np
@@ -200,8 +201,9 @@ class AdaptivePool(Op):
         out = self.shape(shape)
         return [adaptive(n, m) for n, m in zip(shape[-self.rank :], out[-self.rank :], strict=True)]
 
+    @abstractmethod
     def reduce(self, cells: Array, axis: int) -> Array:
-        raise NotImplementedError
+        """Mean or maximum over one axis."""
 
     def forward(self, *xs: Array, weights: Weights | None = None, mode: str = "eval") -> Array:
         x = xs[0]

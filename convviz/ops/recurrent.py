@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import ClassVar
 
 import numpy as np
@@ -72,9 +73,9 @@ class Recurrent(Op):
         out = self.shape(*ins)
         return (Along(tuple(AxisRead(Blocks(n, m), i) for i, (n, m) in enumerate(zip(ins[0], out)))),)
 
+    @abstractmethod
     def step(self, x: Array, h: Array, state: Array) -> tuple[Array, Array]:
         """Next output and state from the gates' sums over input and hidden state."""
-        raise NotImplementedError
 
     def forward(self, *xs: Array, weights: Weights | None = None, mode: str = "eval") -> Array:
         assert weights is not None

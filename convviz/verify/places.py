@@ -13,7 +13,7 @@ def spread_out(n: int) -> list[int]:
     """``range(n)`` so that every beginning of the list is spread over all of it: last, first, middle ...
 
     >>> spread_out(6)
-    [5, 0, 2, 3, 1, 4]
+    [5, 0, 2, 1, 3, 4]
     """
     order, gaps = [n - 1, 0][:n], [(0, n - 1)]
     while gaps:

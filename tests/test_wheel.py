@@ -1,0 +1,63 @@
+"""The wheel holds all that it needs, and nothing that would land outside `convviz`."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    source = folder / "source"
+    tracked = [ROOT / name for name in ("pyproject.toml", "README.md", "LICENSE")]
+    source.mkdir()
+    for file in [*tracked, *(ROOT / "convviz").rglob("*"), *(ROOT / "scenes").rglob("*")]:
+        if file.is_file() and "__pycache__" not in file.parts:
+            copy = source / file.relative_to(ROOT)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(file.read_bytes())
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "-q",
+        "--no-deps",
+        "--no-build-isolation",
+        "-w",
+        str(folder),
+        str(source),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return next(folder.glob("convviz-*.whl"))
+
+
+def test_everything_lies_under_convviz(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {name.split("/")[0].split("-")[0] for name in names} == {"convviz"}
+    zoo = {name.rsplit("/", 1)[1] for name in names if name.endswith(".yaml")}
+    assert zoo == {file.name for file in (ROOT / "convviz" / "zoo").glob("*.yaml")}
+    assert {"convviz/py.typed", "convviz/scenes/__init__.py"} <= set(names)
+
+
+def test_it_runs_with_nothing_of_the_checkout_in_reach(wheel: Path, tmp_path: Path) -> None:
+    zipfile.ZipFile(wheel).extractall(tmp_path / "site")
+    path = str(tmp_path / "site")
+    code = (
+        "import sys; sys.path.insert(0, sys.argv.pop(1)); import convviz; from convviz.cli import main; "
+        "assert convviz.__file__.startswith(sys.path[0]), convviz.__file__; main()"
+    )
+    command = [sys.executable, "-P", "-c", code, path, "rf", "vgg16"]
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "total: 138,357,544 parameters" in done.stdout
