@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from convviz.analysis import receptive_field as receptive_field
+    from convviz.analysis import unit as unit
     from convviz.errors import ConvvizError as ConvvizError
     from convviz.read import read as read
 
@@ -22,8 +23,9 @@ _PUBLIC = {
     "ConvvizError": "convviz.errors",
     "read": "convviz.read",
     "receptive_field": "convviz.analysis",
+    "unit": "convviz.analysis",
 }
-__all__ = ["ConvvizError", "__version__", "read", "receptive_field"]
+__all__ = ["ConvvizError", "__version__", "read", "receptive_field", "unit"]
 
 
 def __getattr__(name: str) -> Any:

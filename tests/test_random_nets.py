@@ -1,6 +1,6 @@
 """Thousands of random nets, every unit of them against autograd.
 
-``CONVVIZ_NETS=20000 pytest tests/test_random_nets.py`` runs as many as one likes; 2,000 by default.
+``pytest tests/test_random_nets.py --nets 20000`` runs as many as one likes; 2,000 by default.
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ class Misalignment:
     explanation: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ReceptiveField:
     """Receptive fields of every layer of ``graph`` with respect to input ``wrt``; ``result["conv4"]`` is a Field."""
 
@@ -85,7 +85,7 @@ class ReceptiveField:
 
         return render_rf(self, "html")
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         from convviz.report.tables import render_rf
 
         return render_rf(self, "text")

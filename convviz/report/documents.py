@@ -36,9 +36,10 @@ def markdown(table: Table) -> str:
         )
         + "|"
     )
-    lines = [f"**{_md(table.title)}**", "", line([c.key for c in table.columns]), rule, *map(line, cells)]
-    lines += [""] + [f"- {_md(note)}" for note in table.notes] if table.notes else []
-    return "\n".join(lines) + "\n"
+    parts = [[f"**{_md(table.title)}**"]] if table.title else []
+    parts += [[line([c.key for c in table.columns]), rule, *map(line, cells)]] if cells else []
+    parts += [[f"- {_md(note)}" for note in table.notes]] if table.notes else []
+    return "\n\n".join("\n".join(part) for part in parts) + "\n"
 
 
 def _md(value: str) -> str:
@@ -70,8 +71,14 @@ def latex(table: Table) -> str:
     out = [
         r"% needs \usepackage{booktabs,longtable} in the preamble",
         r"\begingroup\footnotesize\setlength{\tabcolsep}{3pt}",
-        r"\begin{longtable}{@{}" + "".join("l" if column.left else "r" for column in columns) + "@{}}",
-        rf"\multicolumn{{{len(columns)}}}{{@{{}}l@{{}}}}{{{_tex(table.title)}}} \\",
+    ]
+    if not table.rows:
+        lines = [table.title] * bool(table.title) + list(table.notes)
+        return "\n".join([*out, *map(_paragraph, lines), r"\endgroup"]) + "\n"
+    out.append(r"\begin{longtable}{@{}" + "".join("l" if c.left else "r" for c in columns) + "@{}}")
+    if table.title:
+        out.append(rf"\multicolumn{{{len(columns)}}}{{@{{}}l@{{}}}}{{{_tex(table.title)}}} \\")
+    out += [
         r"\toprule",
         head,
         r"\midrule \endhead",
@@ -82,8 +89,12 @@ def latex(table: Table) -> str:
             " & ".join(_tex(plain(cell, column.count)) for cell, column in zip(row, columns, strict=True))
             + r" \\"
         )
-    out += [r"\end{longtable}", *(f"\\noindent {_tex(note)}\\par" for note in table.notes), r"\endgroup"]
+    out += [r"\end{longtable}", *map(_paragraph, table.notes), r"\endgroup"]
     return "\n".join(out) + "\n"
+
+
+def _paragraph(text: str) -> str:
+    return rf"\noindent {_tex(text)}\par"
 
 
 def _tex(value: str) -> str:
@@ -91,14 +102,14 @@ def _tex(value: str) -> str:
 
 
 def csv_text(table: Table) -> str:
-    """Comma-separated, numbers without grouping; a pair becomes two columns, ``_in`` and ``_out``. No title,
-    no notes.
+    """Comma-separated, numbers without grouping; a pair becomes two columns, ``_in`` and ``_out`` (or as the
+    column says). No title, no notes.
     """
     split = {i for i, _ in enumerate(table.columns) if any(isinstance(row[i], Pair) for row in table.rows)}
     head = [
         name
         for i, c in enumerate(table.columns)
-        for name in ((f"{c.key}_in", f"{c.key}_out") if i in split else (c.key,))
+        for name in ([f"{c.key}_{end}" for end in c.ends] if i in split else [c.key])
     ]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
@@ -122,12 +133,14 @@ def html(table: Table) -> str:
         left = ' class="l"' if column.left else ""
         return f"<{tag}{left}>{escape(value)}</{tag}>"
 
-    out = [
-        '<div class="convviz">',
-        f"<style>{_css()}</style>",
-        "<table>",
-        f"<caption>{escape(table.title)}</caption>",
-    ]
+    notes = [f"<p>{escape(note)}</p>" for note in table.notes]
+    out = ['<div class="convviz">', f"<style>{_css()}</style>"]
+    if not table.rows:
+        title = [f"<p><b>{escape(table.title)}</b></p>"] if table.title else []
+        return "\n".join([*out, *title, *notes, "</div>"]) + "\n"
+    out.append("<table>")
+    if table.title:
+        out.append(f"<caption>{escape(table.title)}</caption>")
     out.append(
         "<thead><tr>" + "".join(cell("th", column.key, column) for column in columns) + "</tr></thead>"
     )
@@ -138,7 +151,7 @@ def html(table: Table) -> str:
         )
         quiet = ' class="quiet"' if i in table.quiet else ""
         out.append(f"<tr{quiet}>{body}</tr>")
-    out += ["</tbody>", "</table>", *(f"<p>{escape(note)}</p>" for note in table.notes), "</div>"]
+    out += ["</tbody>", "</table>", *notes, "</div>"]
     return "\n".join(out) + "\n"
 
 
@@ -148,8 +161,8 @@ def page(title: str, body: str) -> str:
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n"
-        f"<style>body{{margin:2rem;background:{paper.paper};color:{paper.ink};font-family:system-ui,sans-serif}}"
+        f"<title>{escape(title or 'convviz')}</title>\n"
+        f"<style>body{{margin:1.5rem;background:{paper.paper};color:{paper.ink};font-family:system-ui,sans-serif}}"
         f"@media(prefers-color-scheme:dark){{body{{background:{dark.paper};color:{dark.ink}}}}}</style>\n"
         f"</head>\n<body>\n{body}</body>\n</html>\n"
     )
@@ -159,9 +172,9 @@ def _css() -> str:
     line = theme.LIGHT["padding"].edge
     return (
         ".convviz{overflow-x:auto}"
-        ".convviz table{border-collapse:collapse;font-size:.9em}"
+        ".convviz table{border-collapse:collapse;font-size:.8em}"
         ".convviz caption{text-align:left;font-weight:600;padding:.3em 0}"
-        ".convviz th,.convviz td{text-align:right;padding:.15em .6em;white-space:nowrap}"
+        ".convviz th,.convviz td{text-align:right;padding:.15em .5em;white-space:nowrap}"
         ".convviz td{font-variant-numeric:tabular-nums}"
         f".convviz thead th{{position:sticky;top:0;border-bottom:1px solid {line}}}"
         ".convviz .l{text-align:left}"
