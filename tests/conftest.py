@@ -1,10 +1,13 @@
-"""Options of the test suite."""
+"""Options of the test suite, and one thread for each process: two that share a core are ten times slower than one."""
 
 from __future__ import annotations
 
 import os
 
-import pytest
+for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(name, "1")  # before torch and numpy are imported
+
+import pytest  # noqa: E402
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
