@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from convviz.analysis import receptive_field as receptive_field
-    from convviz.analysis import unit as unit
-    from convviz.errors import ConvvizError as ConvvizError
-    from convviz.read import read as read
+    from convviz.analysis.receptive_field import receptive_field, unit
+    from convviz.errors import ConvvizError
+    from convviz.read import read
 
 # Public names are resolved on first use, so that `import convviz` costs next to nothing.
 _PUBLIC = {

@@ -131,11 +131,24 @@ LAYERS = {
     ),
     "name": (
         "- relu:\n  name: a.b\n",
-        "net.yaml:4: layers[0].name: must be letters, digits, _ or -, got 'a.b'",
+        "net.yaml:4: layers[0].name: must be letters, digits, _ or -, at most 100 of them, got 'a.b'",
     ),
     "name that is a number": (
         "- relu:\n  name: 3\n",
-        "net.yaml:4: layers[0].name: must be letters, digits, _ or -, got 3",
+        "net.yaml:4: layers[0].name: must be letters, digits, _ or -, at most 100 of them, got 3",
+    ),
+    "name left empty": (
+        "- relu:\n  name:\n",
+        "net.yaml:4: layers[0].name: must be letters, digits, _ or -, at most 100 of them, got nothing",
+    ),
+    "from left empty": (
+        "- relu:\n  from:\n",
+        "net.yaml:4: layers[0].from: must be a name or a list of names, got nothing",
+    ),
+    "what follows from the input": (
+        "- batch_norm: {num_features: 1}\n",
+        "net.yaml:3: layers[0].batch_norm.num_features: follows from the input and is not written (fields: "
+        "eps, momentum, affine, track_running_stats)",
     ),
     "repeat": ("- relu:\n  repeat: 0\n", "net.yaml:4: layers[0].repeat: must be a whole number >= 1, got 0"),
     "huge repeat": (
@@ -300,7 +313,7 @@ DOCUMENTS = {
     ),
     "null layers": (
         "input: [1, 28, 28]\nlayers:\n",
-        "net.yaml:2: layers: must be a list of layers, got None",
+        "net.yaml:2: layers: must be a list of layers, each behind a `-`, got nothing",
     ),
     "no input": ("layers: [relu]\n", "net.yaml: no `input`: write its shape, such as `input: [1, 28, 28]`"),
     "unknown key": (
@@ -375,7 +388,11 @@ DOCUMENTS = {
         "expect: 3\nlayers: [relu]\n",
         "net.yaml:1: expect: must be a mapping such as {params: 13808}, got 3",
     ),
-    "name": ("name: 8\nlayers: [relu]\n", "net.yaml:1: name: must be a text, got 8"),
+    "name": ("name: 8\nlayers: [relu]\n", "net.yaml:1: name: must be a text of printable characters, got 8"),
+    "name in two lines": (
+        'name: "a\\nb"\nlayers: [relu]\n',
+        "net.yaml:1: name: must be a text of printable characters, got 'a\\nb'",
+    ),
 }
 
 
@@ -422,6 +439,7 @@ def test_the_nearest_input_that_fits_is_told_and_fits(net, given, expected):
         ("ent.yaml", "'ent.yaml': no such file; did you mean 'net.yaml'?"),
         (".", ".: a directory; a model is a file"),
         ("net.py", "net.py: Python code; say which callable makes the net: net.py:NAME"),
+        ("pkg:Net(3", "'pkg:Net(3': module:callable whose arguments do not end with a closing bracket"),
         ("net.pt", "net.pt: weights, not a net; give the net, and this file with --weights"),
         ("net.onnx", "net.onnx: ONNX cannot be read; give the torch module as module:callable"),
         (3, "cannot read 3; a source is a path to a model.yaml"),

@@ -80,6 +80,10 @@ def test_version_and_bare_call() -> None:
             "rf code8 --unit 0,0 --stages",
             "--unit and --stages answer different questions; ask for one of them",
         ),
+        (
+            "rf code8 --channels --stages",
+            "--stages and --channels answer different questions; ask for one of them",
+        ),
         ("rf code8 --treat A=b", "--treat: must be CLASS=pointwise or CLASS=global, got 'A=b'"),
         ("rf code8 --rate 16000", "--rate: only for 1-D inputs (channels x samples); code8 takes 1x28x28"),
         (
@@ -261,6 +265,34 @@ def test_check_reports_the_others_when_one_cannot_be_read() -> None:
     ]  # fmt: skip
     assert "neither a file nor a bundled net" in data[1]["error"]
     assert [rule["by"] for rule in data[2]["rules"] if not rule["passed"]] == [10]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
+@pytest.mark.parametrize(
+    ("arguments", "place"),
+    [
+        ("rf code8", "the output"),
+        ("rf -h", "the output"),
+        ("rf code8 --output /dev/full", "/dev/full:"),
+    ],
+)
+def test_a_full_disk_is_one_line(arguments: str, place: str) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "convviz", *arguments.split()],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert done.stderr == f"convviz: {place} cannot be written: No space left on device\n"
+
+
+def test_check_of_one_net_that_cannot_be_read_writes_nothing(tmp_path: Path) -> None:
+    output = tmp_path / "verdict.json"
+    assert fails("check", "nope", *BRIEF, "--output", str(output)).startswith("'nope': neither a file nor")
+    assert not output.exists()
 
 
 @pytest.mark.parametrize(

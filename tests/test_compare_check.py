@@ -14,6 +14,8 @@ from convviz.analysis.results import ReceptiveField
 from convviz.analysis.stages import block_regions, stages
 from convviz.errors import ConvvizError
 from convviz.read import read
+from convviz.report.data import compare_data
+from convviz.report.nets import compare_table
 
 
 def result(source: str) -> ReceptiveField:
@@ -104,11 +106,74 @@ def test_growth_adds_up_along_a_chain_of_stride_one(tmp_path: Path) -> None:
     assert found.changes[0].fields == {"kernel_size": ((3, 3), (5, 5)), "dilation": ((1, 1), (2, 2))}
 
 
-def test_what_only_changed_places_moved(tmp_path: Path) -> None:
-    conv = "  - conv: {out_channels: 4, kernel_size: 3}\n"
-    a = net(tmp_path, conv + "  - relu\n  - batch_norm\n", name="a")
-    b = net(tmp_path, conv + "  - batch_norm\n  - relu\n", name="b")
-    assert [change.kind for change in compare(a, b).changes] == ["moved"]
+CONV = "  - conv: {out_channels: 4, kernel_size: 3}\n"
+UNIT = CONV + "  - relu\n  - batch_norm\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        (UNIT, CONV + "  - batch_norm\n  - relu\n", ("moved", "relu1", "behind batch_norm1")),
+        (
+            "  - max_pool: 2\n" + UNIT,
+            UNIT + "  - max_pool: 2\n",
+            ("moved", "max_pool1", "behind batch_norm1"),
+        ),
+        (
+            UNIT,
+            UNIT.replace("batch_norm", "group_norm: 2"),
+            ("replaced", "batch_norm1→group_norm1", "batch_norm → group_norm"),
+        ),
+        (UNIT, UNIT.replace("relu", "gelu"), ("replaced", "relu1→gelu1", "relu → gelu")),
+        (
+            UNIT + "  - max_pool: 2\n",
+            UNIT + "  - conv: {out_channels: 4, kernel_size: 2, stride: 2}\n",
+            ("replaced", "max_pool1→conv2", "max_pool k2 s2 → conv k2 s2 4"),
+        ),
+        (UNIT, UNIT.replace("kernel_size: 3", "kernel_size: 5"), ("changed", "conv1", "kernel 3→5")),
+        (
+            UNIT + "  - max_pool: 2\n",
+            UNIT + "  - max_pool: 2\n    from: relu1\n",
+            ("changed", "max_pool1", "from batch_norm1→relu1"),
+        ),
+        (UNIT, UNIT.replace("relu", "relu: {}\n    name: other"), None),
+    ],
+)
+def test_one_change_is_told_in_one_line(
+    tmp_path: Path, before: str, after: str, told: tuple[str, str, str] | None
+) -> None:
+    found = compare(net(tmp_path, before, name="a"), net(tmp_path, after, name="b"))
+    assert [row[:3] for row in compare_table(found).rows] == ([told] if told else [])
+    assert found.same == (told is None)
+
+
+def test_a_path_around_new_layers_is_no_other_connection(tmp_path: Path) -> None:
+    skip = UNIT + CONV.replace("}", ", padding: 1}") + "  - add:\n    from: [batch_norm1, conv2]\n"
+    found = compare(net(tmp_path, UNIT + CONV, name="a"), net(tmp_path, skip + CONV, name="b"))
+    assert [change.kind for change in found.changes] == ["added", "added"]
+
+
+def test_a_deeper_net_has_its_blocks_added_by_name() -> None:
+    found = compare(result("resnet18"), result("resnet34"))
+    names = {change.after.node.name.split(".")[0] for change in found.changes if change.after}
+    assert {change.kind for change in found.changes} == {"added"}
+    assert names == {f"layer{i}_{j}" for i, n in ((1, 3), (2, 4), (3, 6), (4, 3)) for j in range(2, n)}
+
+
+def test_layers_that_a_stride_makes_grow_more_are_named(tmp_path: Path) -> None:
+    a = net(tmp_path, CONV * 3, name="a")
+    b = net(tmp_path, CONV.replace("3}", "3, stride: 2}") + CONV * 2, name="b")
+    found = compare(a, b)
+    assert [(layer.node.name, growth) for layer, growth in found.carried] == [("conv2", 2), ("conv3", 2)]
+    assert found.size == ((7, 7), (11, 11))
+    assert compare_data(found)["carried"] == [{"name": "conv2", "growth": 2}, {"name": "conv3", "growth": 2}]
+    notes = compare_table(found).notes
+    assert "Δr of unchanged layers, whose steps on the input changed: conv2 +2, conv3 +2" in notes
+
+
+def test_percentages_have_the_minus_of_all_other_numbers(tmp_path: Path) -> None:
+    found = compare(net(tmp_path, UNIT, name="a"), net(tmp_path, CONV, name="b"))
+    assert "parameters: 156 → 148 (−8, −5 %)" in compare_table(found).notes
 
 
 def test_inputs_that_differ_are_told(tmp_path: Path) -> None:

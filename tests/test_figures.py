@@ -56,6 +56,18 @@ def test_outlines_are_the_cells_that_units_read() -> None:
         assert (step.lo[1] - 0.5, step.lo[0] - 0.5, *reversed(step.field.size)) in drawn
 
 
+def test_all_of_a_field_is_drawn_around_a_single_cell() -> None:
+    ax = figure(receptive_field(read("dcgan"))).axes[0]
+    width = max(patch.get_width() for patch in ax.patches)
+    assert width == 6 and abs(ax.get_xlim()[1] - ax.get_xlim()[0]) > width
+
+
+@pytest.mark.parametrize(("shape", "align"), [("[2, 8, 200]", "top"), ("[2, 64, 64]", "bottom")])
+def test_the_input_s_name_does_not_hide_a_flat_input(tmp_path: Path, shape: str, align: str) -> None:
+    name = next(t for t in texts(figure(chain(tmp_path, 3, shape))) if t.get_text().startswith("input "))
+    assert name.get_va() == align
+
+
 def test_bars_are_as_long_as_the_field() -> None:
     result = receptive_field(read("code8"))
     lengths = [patch.get_width() for patch in figure(result).axes[1].patches]

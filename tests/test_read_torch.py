@@ -14,9 +14,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from convviz.analysis import receptive_field
 from convviz.errors import ConvvizError
 from convviz.graph import Graph
-from convviz.read import torch_call, torch_table, torch_trace, torch_windows
+from convviz.read import read, torch_call, torch_table, torch_trace, torch_windows
 from convviz.read.torch_module import load_module, read_torch, trace_values
 from convviz.read.torch_source import parse_source
 from tests.nets import NETS, PUBLISHED
@@ -234,6 +235,22 @@ def test_inputs_and_outputs(graphs: dict[str, Graph]) -> None:
     assert read_torch(Lambda(lambda x: x[0].relu()), [4, 4]).outputs == ("relu1",)
 
 
+def test_inputs_by_keyword_or_position() -> None:
+    class Keyword(nn.Module):
+        def forward(self, *, image: Tensor, flag: bool = True) -> Tensor:
+            return image.relu()
+
+    class Positional(nn.Module):
+        def forward(self, *maps: Tensor) -> Tensor:
+            return torch.cat(maps, 1)
+
+    assert list(read_torch(Keyword(), (4, 4)).inputs) == ["image"]
+    assert list(read_torch(Positional(), {"a": (4, 4), "b": (2, 4)}).inputs) == ["a", "b"]
+    assert list(read(Positional(), [(4, 4), (2, 4)]).inputs) == ["input0", "input1"]
+    nested = {"batch": {"image": "3x12x12", "mask": [1, 12, 12]}}
+    assert list(read(NETS["dict_input"][0](), nested).inputs) == ["batch.image", "batch.mask"]
+
+
 def test_control_flow_follows_the_shape() -> None:
     module = NETS["control_flow"][0]()
     assert [sum(n.op.kind == "conv" for n in read_torch(module, (2, n, n))) for n in (8, 16, 32)] == [1, 2, 3]
@@ -263,6 +280,36 @@ FUNCTIONS = {
     "maximum": lambda x: torch.maximum(x, x.flip(-1)) + torch.min(x, -x),
     "constant": lambda x: x * C + C,
     "softmax": lambda x: x.softmax(1) + F.log_softmax(x, dim=-1) + F.normalize(x, dim=1),
+    "powers of tensors": lambda x: x.abs() ** torch.full((4, 1, 1), 1.5) + 2**x + torch.pow(3.0, x),
+    "bounds of tensors": lambda x: (
+        torch.clamp(x, min=-x, max=x.abs() / 2) + x.clamp_min(0).clamp_max(1) + torch.clamp(x, max=C)
+    ),
+    "sums of products": lambda x: torch.addcmul(x, x, x.exp(), value=0.5) + torch.addcdiv(x, x, x.exp()),
+    "logarithms": lambda x: x.exp().log2() + x.abs().log1p() + x.exp().log10() + x.expm1(),
+    "steps": lambda x: x.round() + x.floor() + x.ceil(),
+    "logsumexp": lambda x: x - torch.logsumexp(x, dim=1, keepdim=True),
+    "var and mean": lambda x: (
+        torch.var_mean(x, dim=1, keepdim=True)[0] + torch.std_mean(x, (2, 3), correction=0, keepdim=True)[1]
+    ),
+    "orders of norms": lambda x: (
+        torch.norm(x, p=1, dim=1)
+        + torch.linalg.norm(x, dim=1)
+        + torch.linalg.vector_norm(x, 3, 1)
+        + x.norm(float("inf"), 1)
+    ),
+    "similarity": lambda x: F.cosine_similarity(x, x.exp(), dim=1) + F.cosine_similarity(x, x + 1),
+    "vector": lambda x: torch.matmul(x, torch.arange(6.0).to(x)) + x @ torch.ones(6).to(x),
+    "repeat_interleave": lambda x: x.repeat_interleave(2, dim=2).repeat_interleave(3, -1),
+    "windows": lambda x: (
+        x.unfold(3, 3, 1).sum(-1)[..., :3, :3] + x.unfold(2, 2, 2).amax(-1)[..., :3].mean(2)[:, :, None]
+    ),
+    "in place shapes": lambda x: x.clone().unsqueeze_(1).squeeze_(1).transpose_(1, 2).swapaxes_(1, 2) + x,
+    "uneven places": lambda x: x[:, [0, 1, 3, 2]] + x[..., [5, 0, 2, 3, 4, 4]] + x[:, np.array([0, 2, 3, 1])],
+    "like": lambda x: x + torch.arange(6).type_as(x).expand_as(x) + torch.ones(120).to(x).view_as(x),
+    "softmax without dim": lambda x: F.softmax(x) + F.log_softmax(x),
+    "broadcast": lambda x: sum(torch.broadcast_tensors(x, x.mean(1, keepdim=True), C.to(x))),
+    "another device": lambda x: x.cuda() + torch.ones(6, device="cuda").to("cuda:1"),
+    "compiled function": lambda x: x + compiled(doubled)(x),
     "masked_fill": lambda x: (
         x.masked_fill(M, 2.0).masked_fill(~M, float("-inf")).softmax(-1) + x.masked_fill(M, 0)
     ),
@@ -471,6 +518,51 @@ def test_recurrent_state() -> None:
     assert graph["slice1"].out == (1, 4)
 
 
+def test_states_of_layers_read_every_step() -> None:
+    class States(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.rnn, self.head = nn.LSTM(3, 4, 2), nn.Linear(8, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            _, (h, c) = self.rnn(x.transpose(0, 1))
+            return self.head(torch.cat([h[-1], c[-1]], 1))
+
+    graph = read_torch(States(), (7, 3))
+    assert [n.op.kind for n in graph][1:3] == ["opaque", "slice"] and graph["opaque1"].out == (2, 4)
+    assert receptive_field(graph)["head"].is_global
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "also"),
+    [
+        ("coordinate_attention", (5, 5), "pool_h"),
+        ("selective_kernel", (5, 5), "mean1"),
+        ("split_shuffle", (11, 11), None),
+        ("text_cnn", (8,), None),  # axis 0 counts as channels
+    ],
+)
+def test_receptive_fields(
+    name: str, size: tuple[int, ...], also: str | None, graphs: dict[str, Graph]
+) -> None:
+    field = receptive_field(graphs[name])[graphs[name].outputs[0]]
+    assert (field.size, field.also_global) == (size, also)
+
+
+def test_checkpoints_run_once() -> None:
+    """Going back over a checkpoint would run its layers again, on the module's own weights."""
+    for reentrant in (False, True):
+        conv = nn.Conv2d(4, 4, 3)
+
+        def forward(x: Tensor, conv: nn.Module = conv, reentrant: bool = reentrant) -> Tensor:
+            return torch.utils.checkpoint.checkpoint(conv, x, use_reentrant=reentrant)
+
+        graph = read_torch(Lambda(forward), (4, 5, 6))
+        x = torch.zeros(1, 4, 5, 6, requires_grad=True)
+        trace_values(Lambda(forward), graph, {"input": x})["conv2d.conv1"].sum().backward()
+        assert x.grad is not None and x.grad.any()
+
+
 def test_own_autograd_function_and_checkpoint() -> None:
     class Double(torch.autograd.Function):
         @staticmethod
@@ -638,11 +730,31 @@ def test_nothing_is_downloaded(tmp_path: Path) -> None:
     assert urllib.request.urlopen.__module__ == "urllib.request"
 
 
+def test_user_code_neither_prints_nor_exits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "loud.py"
+    file.write_text(
+        "import sys\nfrom torch import nn\nprint('imported')\nclass Loud(nn.ReLU):\n"
+        "    def __init__(self):\n        super().__init__()\n        print('built')\n"
+        "    def forward(self, x):\n        print('running')\n        return super().forward(x)\n"
+        "class Exits(nn.Module):\n    def forward(self, x):\n        sys.exit(4)\n"
+    )
+    read_torch(f"{file}:Loud", (3, 8))
+    out, err = capsys.readouterr()
+    assert not out and {"imported", "built", "running"} <= set(err.split())
+    with pytest.raises(ConvvizError, match=r"^Exits, .*loud.py:13: SystemExit: 4$"):
+        read_torch(f"{file}:Exits", (3, 8))
+
+
 # -- weights ----------------------------------------------------------------------------------------
 def test_weights(tmp_path: Path) -> None:
     source, file = f"{NETS_FILE}:Shared", tmp_path / "w.pt"
     state = Shared().state_dict()
-    for content in (state, {"state_dict": state}, {f"module.{k}": v for k, v in state.items()}):
+    for content in (
+        state,
+        {"state_dict": state},
+        {f"module.{k}": v for k, v in state.items()},
+        {"state_dict": {f"model.net.{k}": v for k, v in state.items()}, "epoch": 3},
+    ):
         torch.save(content, file)
         assert torch.equal(load_module(source, file).conv.weight, state["conv.weight"])
         assert read_torch(source, (4, 8, 8), weights=file).params == 148
@@ -689,8 +801,8 @@ REFUSED = {
         r"uses a tensor that was made in a way that cannot be watched",
     ),
     "compiled": (
-        lambda x: x + compiled(doubled)(x),
-        r"uses a tensor that was made in a way that cannot be watched",
+        lambda x: torch.jit.trace(nn.ReLU(), torch.ones(4))(x),
+        r"is compiled by torch.jit and cannot be read",
     ),
     "lists beside others": (lambda x: x[:, [0, 1], [0, 1]], r"with a list of places beside another index"),
     "constant written": (lambda x: torch.zeros(1, 4, 5, 6).add_(x), r"add_\(\) writes data into a constant"),
@@ -713,7 +825,11 @@ REFUSED = {
         lambda x: (x * 1).__setitem__(0, 1),
         r"__setitem__\(\) \(x\[...\] = y\) cannot be read; build the result with torch.cat",
     ),
-    "uneven places": (lambda x: x[:, [0, 1, 3]], r"with a list of places that are not evenly spaced"),
+    "composed in place": (lambda x: x.clone().pow_(x), r"pow_\(\) cannot be read in place"),
+    "a key": (
+        lambda x: x["image"],
+        r"forward asks for 'image', as of a dict of tensors; name it: --input image=SHAPE",
+    ),
     "stale view": (
         lambda x: [y := x * 1, y.view(1, -1).add_(1), y + 1][-1],
         r"used after a view of it was changed in place",
@@ -767,6 +883,12 @@ def test_refused_in_its_place() -> None:
             (4, 8, 8),
             {"Conv3d": "global"},
             r"--treat Conv3d: no module of that class or path was called; did you mean 'Conv2d'\?",
+        ),
+        ((4, 8, 8), {"Covn2d": "global"}, r"--treat Covn2d: no module of that .*; did you mean 'Conv2d'\?"),
+        (
+            {"y": (4, 8, 8)},
+            {},
+            r"^forward has no parameter 'y' \(it has x\), so it was given a dict, conv \(Conv2d\), .*: TypeError",
         ),
         (
             (3, 8, 8),

@@ -22,6 +22,7 @@ from convviz.errors import ConvvizError
 from convviz.read import bundled, read
 from convviz.report import documents, terminal, views
 from convviz.report.data import clean, dumps, rf_data
+from convviz.report.formats import render
 from convviz.report.model import Column, Pair, Table, plain, rounded, shorten
 from convviz.report.tables import human_bytes, render_rf, rf_notes, rf_table
 
@@ -236,7 +237,7 @@ def test_several_inputs_are_named(tmp_path: Path) -> None:
     assert data["input"] == {"a": [2, 8, 8], "b": [1, 8, 8]} and data["wrt"] == "a"
     assert data["layers"][0]["rf"] is None
     text = render_rf(made)
-    assert "receptive fields on input 'a'; 1 layers (–) do not depend on it" in text
+    assert "receptive fields on input 'a'; 1 layer (–) does not depend on it" in text
 
 
 # -- notes -----------------------------------------------------------------------------------------------
@@ -248,6 +249,18 @@ def test_what_reads_the_whole_image_besides_is_said_once() -> None:
         "statistics; the numbers follow windowed paths (--with-global follows all)"
     ]
     assert not any("whole image" in note for note in rf_notes(result("s6_bn")))
+
+
+def test_a_vector_has_no_cells_to_count(tmp_path: Path) -> None:
+    assert "global: from linear1 on, a unit reads all that comes before it" in rf_notes(
+        small(tmp_path, "  - linear: 3\n", "[7]")
+    )
+
+
+def test_all_tables_call_an_op_the_same(tmp_path: Path) -> None:
+    made = small(tmp_path, "  - depthwise_conv: {kernel_size: 3}\n", "[2, 8, 8]")
+    views_of_it = rf_table(made), views.channels_table(made.graph, channels(made.graph))
+    assert [table.rows[0][1] for table in views_of_it] == ["depthwise_conv", "depthwise_conv"]
 
 
 def test_global_layers_are_called_so() -> None:
@@ -278,6 +291,41 @@ def test_misaligned_paths_are_explained(tmp_path: Path) -> None:
         "  - add:\n    from: [shifted, input]\n",
     )
     assert "misaligned: " in render_rf(made) and "meet in add1" in render_rf(made)
+
+
+def test_what_is_true_of_both_axes_is_said_once(tmp_path: Path) -> None:
+    joins = "".join(
+        f"  - {{conv: {{out_channels: 1, kernel_size: 3, stride: 2, padding: 1}}, name: half{i}, from: input}}\n"
+        f"  - {{upsample: {{size: 16, mode: bilinear}}, name: up{i}}}\n  - {{add: , from: [up{i}, input]}}\n"
+        for i in range(4)
+    )
+    told = [note for note in rf_notes(small(tmp_path, joins, "[1, 16, 16]")) if note.startswith("misaligned")]
+    assert [note.split(" meet")[0] for note in told[:-1]] == [
+        "misaligned: up0 and input",
+        "misaligned: up1 and input",
+    ]
+    assert all(" along H and W" in note for note in told[:-1])
+    assert told[-1] == "misaligned: 2 more joins"
+
+
+@pytest.mark.parametrize("format", ["text", "table", "md", "latex", "html"])
+def test_a_table_without_rows_is_its_title_and_notes(format: str) -> None:
+    empty = Table("a & b", (Column("layer"), Column("what")), (), ("no difference",))
+    text = render(empty, format)
+    assert "no difference" in text and "what" not in text and "a " in text
+    assert "longtable}{" not in text and "<table" not in text and "---" not in text
+
+
+@pytest.mark.parametrize("format", ["text", "md", "latex", "html"])
+def test_a_table_without_a_title_has_no_empty_one(format: str) -> None:
+    text = render(Table("", (Column("net"),), (("code8",),)), format, standalone=True)
+    assert "code8" in text
+    assert not any(empty in text for empty in ("****", "<caption>", "<title></title>", "multicolumn"))
+
+
+def test_pairs_in_csv_are_named_for_what_they_are() -> None:
+    table = Table("", (Column("n"), Column("r", ends=("before", "after"))), ((Pair(1, 2), Pair(3, 4)),))
+    assert render(table, "csv") == "n_in,n_out,r_before,r_after\n1,2,3,4\n"
 
 
 # -- context, and the other views ------------------------------------------------------------------------

@@ -4,12 +4,13 @@ moved.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from typing import Any
 
 from convviz.analysis.results import Layer, ReceptiveField
+from convviz.graph import Graph
 from convviz.ops.base import Shape
 
 
@@ -17,9 +18,10 @@ from convviz.ops.base import Shape
 class Change:
     """One layer that differs: ``before`` is None where it was added, ``after`` where it was removed.
 
-    fields: what was set differently, ``name: (before, after)``; ``in_channels`` where only what comes in
-    differs. growth: how much more the layer adds to the receptive field than before (the axis that moves
-    most; None where a layer is global). params, macs: after minus before.
+    fields: what was set differently, ``name: (before, after)``; ``in_channels`` where only the channels that
+    reach a layer with parameters differ, ``from`` (names) where it reads another layer than before. growth:
+    how much more the layer adds to the receptive field than before (the axis that moves most; None where a
+    layer is global). params, macs: after minus before.
     """
 
     before: Layer | None
@@ -32,7 +34,11 @@ class Change:
     def kind(self) -> str:
         if self.before is None:
             return "added"
-        return "removed" if self.after is None else "moved" if self.moved else "changed"
+        if self.after is None:
+            return "removed"
+        if self.before.node.op.kind != self.after.node.op.kind:
+            return "replaced"
+        return "moved" if self.moved else "changed"
 
     @property
     def params(self) -> int:
@@ -45,12 +51,17 @@ class Change:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two results and what lies between them; ``changes`` are in the order of the nets."""
+    """Two results and what lies between them; ``changes`` are in the order of the nets.
+
+    carried: unchanged layers that add more to the receptive field than before, or less, and how much: the
+    step between the cells that they read has changed.
+    """
 
     before: ReceptiveField
     after: ReceptiveField
     changes: tuple[Change, ...]
     inputs: tuple[Mapping[str, Shape], Mapping[str, Shape]] | None  # where the nets' inputs differ
+    carried: tuple[tuple[Layer, int], ...] = ()
 
     @property
     def same(self) -> bool:
@@ -85,25 +96,31 @@ def net_field(result: ReceptiveField) -> Layer | None:
 def compare(a: ReceptiveField, b: ReceptiveField) -> Comparison:
     """Align the layers of two nets by what they are and their order, and tell them apart; names may shift.
 
-    Layers of one kind that stand in the same place with other settings are changed ones; the rest was removed
-    or added. The parameters that the changes move add up to the difference of the nets.
+    Layers of one kind that stand in the same place with other settings are changed ones, and one of the same
+    family in a layer's place replaces it; the rest was removed or added. The parameters that the changes move
+    add up to the difference of the nets.
     """
     inputs = (a.graph.inputs, b.graph.inputs)
     same = list(inputs[0].values()) == list(inputs[1].values())
-    return Comparison(a, b, tuple(_changes(a, b)), None if same else inputs)
-
-
-def _changes(a: ReceptiveField, b: ReceptiveField) -> Iterator[Change]:
     left, right = [_Setting(x) for x in a.layers], [_Setting(x) for x in b.layers]
-    for i, j, moved in _moves(align(left, right), left, right):
+    pairs = _replaced(_moves(align(left, right), left, right), left, right)
+    rewired = _rewired(pairs, a.graph, b.graph)
+    changes: list[Change] = []
+    carried: list[tuple[Layer, int]] = []
+    for i, j, moved in pairs:
         old = left[i] if i is not None else None
         new = right[j] if j is not None else None
-        if old and new and old == new and not moved:
-            continue
         grown = _growth(new.layer, b) if new else 0, _growth(old.layer, a) if old else 0
         growth = None if grown[0] is None or grown[1] is None else grown[0] - grown[1]
+        if old and new and old == new and not moved and j not in rewired:
+            if growth:
+                carried.append((new.layer, growth))
+            continue
         fields = _fields(old.layer, new.layer) if old and new else {}
-        yield Change(old.layer if old else None, new.layer if new else None, fields, growth, moved)
+        if old and new and j in rewired:
+            fields["from"] = (old.layer.node.inputs, new.layer.node.inputs)
+        changes.append(Change(old.layer if old else None, new.layer if new else None, fields, growth, moved))
+    return Comparison(a, b, tuple(changes), None if same else inputs, tuple(carried))
 
 
 class _Setting:
@@ -113,10 +130,12 @@ class _Setting:
 
     def __init__(self, layer: Layer) -> None:
         node = layer.node
-        self.layer, self.kind = layer, (node.op.kind, len(node.inputs))
+        self.layer, self.name, self.kind = layer, node.name, (node.op.kind, len(node.inputs))
         self.fields = node.op.fields()
         self.key = (self.kind, node.params, repr(self.fields))
         self.weight = WEIGHTS.get(node.op.kind, 3 if node.params or "pool" in node.op.kind else 1)
+        # What may stand in for each other: ops of one file, and windows of any kind.
+        self.family = ("window" if "kernel_size" in self.fields else type(node.op).__module__, self.kind[1])
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Setting) and self.key == other.key
@@ -125,29 +144,39 @@ class _Setting:
         return hash(self.key)
 
     def likeness(self, other: _Setting) -> float:
-        """0 for different kinds, else up to twice the weight."""
+        """0 for different kinds, else up to twice the weight; of equal ones the one of the same name is
+        liker.
+        """
         if self.kind != other.kind:
             return 0.0
         same = sum(self.fields[name] == other.fields[name] for name in self.fields)
-        return self.weight * (1 + (same + (self.key == other.key)) / (len(self.fields) + 1))
+        like = self.weight * (1 + (same + (self.key == other.key)) / (len(self.fields) + 1))
+        return like + NAMED * (self.name == other.name)
 
+
+Pairing = tuple[int | None, int | None, bool]  # places in both nets, None opposite nothing; whether it moved
 
 WEIGHTS = {"conv": 6, "conv_transpose": 6, "linear": 6, "batch_norm": 1, "layer_norm": 1, "group_norm": 1}
 ANCHOR = 3  # layers of this weight hold the others in place
+NAMED = 0.01
+NEAR = 1 << 18  # cells up to which it is worth the time to look at names
 CELLS = 1 << 22  # of the alignment's table; longer nets are aligned by equal stretches only
 
 
 def align(a: Sequence[_Setting], b: Sequence[_Setting]) -> list[tuple[int | None, int | None]]:
     """Pairs of places in order, None opposite what has no partner, with the greatest total likeness.
 
-    What is equal at both ends is paired first, which makes long nets that differ in little quick.
+    What is equal at both ends is paired first, which makes long nets that differ in little quick; at the far
+    end only under the same names, where time allows: of ten equal blocks the last was not added first.
     Source: Needleman and Wunsch 1970, without a cost for gaps.
     """
     head = 0
     while head < min(len(a), len(b)) and a[head] == b[head]:
         head += 1
-    tail = 0
+    tail, any_name = 0, (len(a) - head) * (len(b) - head) > NEAR
     while tail < min(len(a), len(b)) - head and a[-1 - tail] == b[-1 - tail]:
+        if not any_name and a[-1 - tail].name != b[-1 - tail].name:
+            break
         tail += 1
     n, m = len(a) - head - tail, len(b) - head - tail
     middle = (
@@ -188,39 +217,88 @@ def _best(a: Sequence[_Setting], b: Sequence[_Setting]) -> list[tuple[int | None
 
 def _moves(
     pairs: Sequence[tuple[int | None, int | None]], a: Sequence[_Setting], b: Sequence[_Setting]
-) -> Iterator[tuple[int | None, int | None, bool]]:
-    """The pairs, with a removed and an added layer of one kind joined where no heavy pair lies between: it
-    moved.
+) -> list[Pairing]:
+    """The pairs, with a removed and an added layer joined that are one layer which moved: of one kind with no
+    heavy pair between them, or of the same name and settings anywhere.
     """
-    waiting: list[tuple[int | None, int | None, bool]] = []
-    for i, j in [*pairs, (-1, -1)]:
-        if i is not None and j is not None and (i < 0 or a[i].weight >= ANCHOR):
-            yield from waiting
-            waiting = []
-            if i >= 0:
-                yield i, j, False
+    out: list[Pairing] = []
+    start = 0  # of the stretch since the last heavy pair
+    alone: dict[str, int] = {}  # places in ``out`` of layers without a partner
+    for i, j in pairs:
+        if i is not None and j is not None:
+            out.append((i, j, False))
+            if a[i].weight >= ANCHOR:
+                start = len(out)
             continue
-        for at, (left, right, _) in enumerate(waiting):
-            if (
-                i is None
-                and j is not None
-                and right is None
-                and left is not None
-                and a[left].kind == b[j].kind
-            ):
-                waiting[at] = (left, j, True)
-                break
-            if (
-                j is None
-                and i is not None
-                and left is None
-                and right is not None
-                and a[i].kind == b[right].kind
-            ):
-                waiting[at] = (i, right, True)
+        name = a[i].name if i is not None else b[j].name if j is not None else ""
+        near = range(start, len(out))
+        for at in (*([alone[name]] if name in alone else []), *near):
+            joined = _opposite(out[at], (i, j, True))
+            if joined is None:
+                continue
+            old, new = a[joined[0]], b[joined[1]]
+            if old == new if at not in near else old.kind == new.kind:
+                out[at] = (*joined, True)
                 break
         else:
-            waiting.append((i, j, False))
+            alone[name] = len(out)
+            out.append((i, j, False))
+    return out
+
+
+def _replaced(pairs: Sequence[Pairing], a: Sequence[_Setting], b: Sequence[_Setting]) -> list[Pairing]:
+    """The pairs, with a removed and an added layer of one family joined where no pair lies between."""
+    out: list[Pairing] = []
+    start = 0  # of the stretch since the last pair
+    for pair in pairs:
+        for at in range(start, len(out)):
+            joined = _opposite(out[at], pair)
+            if joined and a[joined[0]].family == b[joined[1]].family:
+                out[at] = (*joined, False)
+                start = at + 1
+                break
+        else:
+            out.append(pair)
+            if None not in pair:
+                start = len(out)
+    return out
+
+
+def _opposite(one: Pairing, other: Pairing) -> tuple[int, int] | None:
+    """The places of a removed layer and an added one, in either order."""
+    (i, j, _), (k, m, _) = one, other
+    if i is not None and j is None and k is None and m is not None:
+        return i, m
+    if i is None and j is not None and k is not None and m is None:
+        return k, j
+    return None
+
+
+def _rewired(pairs: Sequence[Pairing], a: Graph, b: Graph) -> set[int]:
+    """Places in ``b`` of the layers that read other layers than their partners in ``a``.
+
+    Layers that were added, removed or moved are looked through: to read one of those instead of the layer
+    behind it follows from that change, and is none by itself.
+    """
+    stay = {(i, j) for i, j, moved in pairs if i is not None and j is not None and not moved}
+    before = _roots(a, {a.nodes[i].name: i for i, _ in stay})
+    after = _roots(b, {b.nodes[j].name: i for i, j in stay})
+    return {
+        j for i, j in stay if [before[s] for s in a.nodes[i].inputs] != [after[s] for s in b.nodes[j].inputs]
+    }
+
+
+def _roots(graph: Graph, known: Mapping[str, int]) -> dict[str, frozenset[int]]:
+    """For each input and layer the numbers of the ``known`` layers, itself or those behind it, that it reads
+    first; the inputs are counted down from -1.
+    """
+    roots = {name: frozenset([-1 - n]) for n, name in enumerate(graph.inputs)}
+    for node in graph:
+        if node.name in known:
+            roots[node.name] = frozenset([known[node.name]])
+        else:
+            roots[node.name] = frozenset().union(*(roots[source] for source in node.inputs))
+    return roots
 
 
 def _stretches(a: Sequence[_Setting], b: Sequence[_Setting]) -> list[tuple[int | None, int | None]]:
@@ -247,10 +325,11 @@ def _growth(layer: Layer, result: ReceptiveField) -> int | None:
 
 def _fields(before: Layer, after: Layer) -> dict[str, tuple[Any, Any]]:
     old, new = before.node.op.fields(), after.node.op.fields()
+    if before.node.op.kind != after.node.op.kind:
+        return {}
     moved = {name: (old[name], new[name]) for name in new if old[name] != new[name]}
-    if len(before.node.inputs) != len(after.node.inputs):
-        moved["inputs"] = (before.node.inputs, after.node.inputs)
-    if not moved and before.node.ins[0][:1] != after.node.ins[0][:1]:
+    learns = before.node.params or after.node.params
+    if not moved and learns and before.node.ins[0][:1] != after.node.ins[0][:1]:
         moved["in_channels"] = (before.node.ins[0][0], after.node.ins[0][0])
     return moved
 

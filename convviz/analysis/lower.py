@@ -195,13 +195,14 @@ def _node(
         told = None if with_global else told
     else:
         everywhere = frozenset.union(*(p[1].everywhere for p in followed))
-    target = _target(followed, node)
-    edges = []
-    pieces = _concatenated(node, reads, live, followed, target)
-    for source, state, steps in followed:
-        edges.append(
-            Edge(source, tuple(_align(state, target, steps, a, node) for a in range(rank + 1)), pieces)
-        )
+    try:
+        target, edges = _joined(node, reads, live, followed)
+    except Unreadable:
+        if with_global or not all(p[1].everywhere & spatial for p in followed):
+            raise
+        # What reads whole rows meets what reads whole columns (coordinate attention): no windowed path is lost.
+        followed = [_as_one_unit(p, node.out) for p in followed]
+        target, edges = _joined(node, reads, live, followed)
     origin = next((p[1].origin for p in followed if p[1].origin), None)
     was = frozenset.union(*(states[p[0]].everywhere for p in followed))  # type: ignore[union-attr]
     everywhere |= frozenset(a for e in edges for a in range(rank + 1) if any(s.whole for s in e.steps[a]))
@@ -228,6 +229,29 @@ def _node(
         channels=all(p[1].channels for p in followed),
     )
     return LoweredNode(node, out, tuple(edges), told, tuple(sorted(stats)))
+
+
+def _joined(
+    node: Node, reads: tuple[Reads, ...], live: list[int], parts: list[tuple[str, State, list[Steps]]]
+) -> tuple[State, list[Edge]]:
+    """The state in which all parts meet, and the edges that lead there."""
+    target = _target(parts, node)
+    pieces = _concatenated(node, reads, live, parts, target)
+    edges = []
+    for source, state, steps in parts:
+        along = (_align(state, target, steps, a, node) for a in range(len(target.sizes)))
+        edges.append(Edge(source, tuple(along), pieces))
+    return target, edges
+
+
+def _as_one_unit(part: tuple[str, State, list[Steps]], out: Shape) -> tuple[str, State, list[Steps]]:
+    """The part as a single unit that reads the whole image."""
+    source, state, steps = part
+    *space, channels = state.sizes
+    whole: list[Steps] = [*(_broadcast(n, 1) for n in space), ()]
+    steps = [a + b for a, b in zip(steps, whole, strict=True)]
+    one = State(tuple(_anonymous(n) for n in out), (*[1] * len(space), channels))
+    return source, replace(one, everywhere=state.everywhere, origin=state.origin, channels=False), steps
 
 
 def _statistics(node: Node, states: dict[str, State | None], mode: str, rank: int) -> frozenset[int]:
@@ -399,6 +423,12 @@ class _Work:
         self.done = {j: fix(d) for j, d in self.done.items()}
 
     def _along(self, dim: Dim, relation: Relation, n: int, m: int) -> Dim:
+        long = tuple(d for d in dim.digits if d.size > 1)
+        if len(long) == 1 < len(dim.digits) and not dim.offset:  # beside axes that are one unit long
+            new = self._along(Dim(dim.size, long), relation, n, m)
+            if len(new.digits) == 1 and new.digits[0].axis == long[0].axis:
+                return new._replace(digits=tuple(new.digits[0] if d is long[0] else d for d in dim.digits))
+            return new
         dim = self._plain(dim)
         first = dim.digits[0]
         if (
@@ -493,11 +523,16 @@ def _by_axis(dim: Dim) -> list[tuple[int, list[Digit]]]:
 
 def _regroup(state: State, shape: Shape, out: Shape) -> State:
     """Cut the same sequence of digits into axes of other lengths."""
-    if any(d.offset or prod(x.size for x in d.digits) != d.size for d in state.dims):
+    rank = len(state.sizes) - 1
+    held = [_holds_constants(dim) and {d.axis for d in dim.digits} <= {rank, NOWHERE} for dim in state.dims]
+    if any(held):  # nothing but channels is lost
+        known = tuple(_anonymous(dim.size) if h else dim for dim, h in zip(state.dims, held, strict=True))
+        state = replace(state, dims=known, channels=False)
+    if any(_holds_constants(dim) for dim in state.dims):
         return _regroup_around(state, shape, out)
     queue = [d for dim in state.dims for d in dim.digits if d.size > 1 or 0 <= d.axis < len(state.sizes) - 1]
     queue.reverse()
-    dims, lost, channels = [], False, state.channels
+    dims, lost = [], False
     for j, n in enumerate(out):
         need, got = n, []
         while need > 1 and queue:
@@ -520,22 +555,21 @@ def _regroup(state: State, shape: Shape, out: Shape) -> State:
             got.append(queue.pop())
         dims.append(Dim(n, _merge(got) if got else (Digit(NOWHERE, 1, n),)))
     if lost:
-        rank = len(state.sizes) - 1
-        loose = all(
-            d.axis in state.everywhere or d.axis in (rank, NOWHERE)
-            for dim in state.dims
-            for d in dim.digits
-            if d.size > 1
-        )
-        if not loose:
+        loose = {rank, NOWHERE, *state.everywhere}
+        if not all(d.axis in loose for dim in state.dims for d in dim.digits if d.size > 1):
             raise Unreadable(f"from {show(shape)} to {show(out)} cuts across rows of the image")
         return replace(state, dims=tuple(_anonymous(n) for n in out), channels=False)
-    return replace(state, dims=tuple(dims), channels=channels)
+    return replace(state, dims=tuple(dims))
+
+
+def _holds_constants(dim: Dim) -> bool:
+    """Whether a class token or padding fills a part of the axis."""
+    return bool(dim.offset) or prod(d.size for d in dim.digits) != dim.size
 
 
 def _regroup_around(state: State, shape: Shape, out: Shape) -> State:
     """A reshape that leaves an axis with constant cells (a class token in front) as it is."""
-    held = [i for i, d in enumerate(state.dims) if d.offset or prod(x.size for x in d.digits) != d.size]
+    held = [i for i, dim in enumerate(state.dims) if _holds_constants(dim)]
     cuts = []
     at = 0
     for i in held:

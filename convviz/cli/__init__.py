@@ -79,6 +79,12 @@ class Main(click.Group):
             sys.stdout.flush()
         except BrokenPipeError:
             _leave_quietly()
+        except OSError as err:
+            _debug()
+            if err.filename is not None:
+                _stop(_unexpected(err), 2)
+            _discard_stdout()  # no file was opened: a stream could not be written, `> file` on a full disk
+            _stop(f"the output cannot be written: {err.strerror or err}", 2)
         except (click.Abort, KeyboardInterrupt):
             _stop("interrupted", 130)
         except ConvvizError as err:
@@ -109,9 +115,14 @@ def _stop(message: str, code: int) -> NoReturn:
 
 
 def _leave_quietly() -> NoReturn:
-    """The reader has gone (`convviz rf vgg16 | head`): say nothing, now and when Python flushes at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """The reader has gone (`convviz rf vgg16 | head`): say nothing."""
+    _discard_stdout()
     sys.exit(0)
+
+
+def _discard_stdout() -> None:
+    """Send what is still to be written nowhere, so that Python does not fail once more when it exits."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _usage(err: click.ClickException) -> str:

@@ -65,16 +65,14 @@ def command(
             )
         except ConvvizError as err:
             verdicts.append((net, err))
+    if len(nets) == 1 and isinstance(verdicts[0][1], ConvvizError):
+        raise verdicts[0][1]
     if format == "json":
         emit(dumps([check_data(net, verdict) for net, verdict in verdicts]), output)
     else:
         emit(check_text(verdicts), output)
-    unread = [(net, verdict) for net, verdict in verdicts if isinstance(verdict, ConvvizError)]
+    unread = [net for net, verdict in verdicts if isinstance(verdict, ConvvizError)]
     if unread:
-        raise (
-            unread[0][1]
-            if len(nets) == 1
-            else ConvvizError(f"cannot read {', '.join(net for net, _ in unread)}")
-        )
+        raise ConvvizError(f"cannot read {', '.join(unread)}")
     if not all(isinstance(verdict, Verdict) and verdict.passed for _, verdict in verdicts):
         raise click.exceptions.Exit(1)

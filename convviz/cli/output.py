@@ -106,11 +106,11 @@ def write_whole(output: str | Path, write: Callable[[Path], Any]) -> None:
     import tempfile  # loads random, which nothing else needs
 
     target = Path(output)
-    if target.exists() and not target.is_file():  # a device or a pipe cannot be replaced
-        write(target)
-        return
     place: Path | None = None
     try:
+        if target.exists() and not target.is_file():  # a device or a pipe cannot be replaced
+            write(target)
+            return
         handle, name = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent)
         os.close(handle)
         place = Path(name)

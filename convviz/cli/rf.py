@@ -38,11 +38,9 @@ if TYPE_CHECKING:
 @click.option(
     "--layer", metavar="NAME", help="The layer of --unit or --padding-reach. Default: the last with space."
 )
-@click.option("--stages", "view", flag_value="stages", help="Group the layers by resolution.")
-@click.option("--channels", "view", flag_value="channels", help="Which channels each channel depends on.")
-@click.option(
-    "--padding-reach", "view", flag_value="padding_reach", help="Which outputs of a layer read padding."
-)
+@click.option("--stages", is_flag=True, help="Group the layers by resolution.")
+@click.option("--channels", is_flag=True, help="Which channels each channel depends on.")
+@click.option("--padding-reach", is_flag=True, help="Which outputs of a layer read padding.")
 @click.option(
     "--rate", type=float, metavar="HZ", help="1-D nets: add past and future context in samples and ms."
 )
@@ -66,9 +64,9 @@ if TYPE_CHECKING:
 @output_options(*FORMATS)
 def command(
     model: str, inputs: tuple[str, ...], weights: str | None, treat: tuple[str, ...], wrt: str | None,
-    mode: str, with_global: bool, unit: tuple[int, ...] | None, layer: str | None, view: str | None,
-    rate: float | None, verify: bool, budget: float, plot: str | None, theme: str, format: str | None,
-    output: str | None,
+    mode: str, with_global: bool, unit: tuple[int, ...] | None, layer: str | None, stages: bool,
+    channels: bool, padding_reach: bool, rate: float | None, verify: bool, budget: float, plot: str | None,
+    theme: str, format: str | None, output: str | None,
 ) -> None:  # fmt: skip
     """Receptive field, parameters and MACs of every layer of MODEL.
 
@@ -86,12 +84,13 @@ def command(
 
         check_picture(plot)
         check_writable(plot)
+    views = {"stages": stages, "channels": channels, "padding_reach": padding_reach}
+    view = next((name for name, asked in views.items() if asked), None)
     if layer is not None and unit is None and view != "padding_reach":
         raise ConvvizError("goes with --unit or --padding-reach", "--layer")
-    if unit is not None and view is not None:
-        raise ConvvizError(
-            f"--unit and --{view.replace('_', '-')} answer different questions; ask for one of them"
-        )
+    asked = [f"--{name.replace('_', '-')}" for name, on in {"unit": unit, **views}.items() if on]
+    if len(asked) > 1:
+        raise ConvvizError(f"{' and '.join(asked)} answer different questions; ask for one of them")
 
     from convviz.analysis import receptive_field
 

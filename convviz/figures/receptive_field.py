@@ -27,7 +27,8 @@ TALL = 10.5  # inches at most for all rungs
 MARGIN = 0.35  # inches
 LETTER = 8.6  # points of a rung's label
 NAME = 24  # characters of a layer's name
-REACH = 1.5  # of the input's length: how far beyond the input the view goes at most
+FLAT = 5  # times as wide as high is an input with no room for its name
+REACH = 4  # of the input's length: how far beyond the input the view goes at most
 
 
 def plot(result: ReceptiveField, path: str | Path, *, theme: str = "light", title: str | None = None) -> None:
@@ -231,8 +232,15 @@ def _input(ax: Axes, ladder: Growth, look: Theme) -> None:
         f"The largest outlines reach further than is drawn ({show(last.field.size)})." if _cut(ladder) else ""
     )
     paper = {"facecolor": look.paper, "alpha": 0.8, "linewidth": 0, "pad": 1.2}
-    name = ax.annotate(f"input {show(ladder.shape)}", (-0.5, rows - 0.5), (3, 3), textcoords="offset points")
-    name.set(color=role.edge, size=8.2, weight="bold", va="bottom", zorder=8, bbox=paper)
+    inside = rows * FLAT > columns  # else its name would hide it
+    name = ax.annotate(
+        f"input {show(ladder.shape)}",
+        (-0.5, rows - 0.5),
+        (3, 3) if inside else (0, -5),
+        textcoords="offset points",
+        va="bottom" if inside else "top",
+    )
+    name.set(color=role.edge, size=8.2, weight="bold", zorder=8, bbox=paper)
     ax.text(0, -0.015, note, transform=ax.transAxes, color=look.faint_ink, size=8.2, va="top")
 
 

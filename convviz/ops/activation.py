@@ -145,6 +145,9 @@ FUNCTIONS: dict[str, tuple[str, Callable[..., Array], dict[str, Any]]] = {
     "cos": ("torch.cos", np.cos, {}),
     "sign": ("torch.sign", np.sign, {}),
     "erf": ("torch.erf", erf, {}),
+    "floor": ("torch.floor", np.floor, {}),
+    "ceil": ("torch.ceil", np.ceil, {}),
+    "round": ("torch.round", np.round, {}),
 }
 SCALARS = {
     "leaky_relu": "negative_slope",

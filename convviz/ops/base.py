@@ -169,6 +169,18 @@ def spec(check: Check, default: Any = REQUIRED) -> Any:
     return dataclasses.field(metadata={"check": check, "default": default})
 
 
+# What torch's modules are told of their input, and ops are not.
+FOLLOWS = {
+    "in_channels",
+    "in_features",
+    "num_features",
+    "num_channels",
+    "normalized_shape",
+    "input_size",
+    "embed_dim",
+}
+
+
 def build(kind: str, values: Mapping[str, Any] | None = None, rank: int = 2) -> Op:
     """An op from its fields as written; ``rank`` is the number of spatial axes of its input.
 
@@ -184,6 +196,8 @@ def build(kind: str, values: Mapping[str, Any] | None = None, rank: int = 2) -> 
     for name in values:
         if name not in known:
             have = ", ".join(known) or "none"
+            if name in FOLLOWS:
+                raise FieldError(name, f"follows from the input and is not written (fields: {have})")
             raise FieldError(
                 str(name), f"unknown field of {kind}{nearest(str(name), known)} (fields: {have})"
             )

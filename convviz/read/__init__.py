@@ -47,11 +47,11 @@ def read(
     >>> len(read("lenet5", "1x32x32"))
     12
     """
-    shape = None if input is None else parse_input(input)
     if callable(getattr(source, "forward", None)) and callable(getattr(source, "parameters", None)):
-        return _read_torch(source, shape, weights, treat)
+        return _read_torch(source, _nested(input), weights, treat)
     if isinstance(source, str) and not _exists(source) and _CALLABLE.fullmatch(source):
-        return _read_torch(source, shape, weights, treat)
+        return _read_torch(source, _nested(input), weights, treat)
+    shape = None if input is None else parse_input(input)
     for name, value in (("weights", weights), ("treat", treat)):
         if value:
             raise ConvvizError("only a torch source (module:callable) takes it", name)
@@ -75,6 +75,16 @@ def parse_input(value: Input) -> Shape | dict[str, Shape]:
             raise ConvvizError("must name at least one input", "input")
         return {str(name): _shape(shape) for name, shape in value.items()}
     return _shape(value)
+
+
+def _nested(value: Any) -> Any:
+    """Shapes as a module's forward takes its tensors: in dicts and lists of any depth."""
+    if isinstance(value, Mapping) and value:
+        return {str(name): _nested(part) for name, part in value.items()}
+    listed = isinstance(value, list | tuple) and value
+    if listed and all(isinstance(part, list | tuple | Mapping) for part in value):
+        return [_nested(part) for part in value]
+    return None if value is None else parse_input(value)
 
 
 def _shape(value: Any) -> Shape:
@@ -109,6 +119,10 @@ def _model_file(source: str | Path) -> Path:
         if path.suffix == ".onnx":
             raise ConvvizError("ONNX cannot be read; give the torch module as module:callable", source)
         return path
+    if re.match(r"[^:(]+:[A-Za-z_][\w.]*\(", source):
+        raise ConvvizError(
+            "module:callable whose arguments do not end with a closing bracket", shorten(source)
+        )
     known = bundled.names()
     if path.suffix or len(path.parts) > 1:
         try:

@@ -33,7 +33,7 @@ MAX_AXES = 16
 MAX_SIZE = 10**100  # an axis larger than this is a slip, and its decimals would not print
 MAX_NAME = 100
 NAME = re.compile(rf"[\w-]{{1,{MAX_NAME}}}")
-NAME_RULE = "must be letters, digits, _ or -"
+NAME_RULE = f"must be letters, digits, _ or -, at most {MAX_NAME} of them"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,17 +110,17 @@ def parse(text: str, file: str, name: str) -> Net:
 
     title = doc.get("name", name)
     if not isinstance(title, str) or not title.strip() or not title.isprintable():
-        fail(f"must be a text, got {shorten(title)}", "name", doc.lines["name"])
+        fail(f"must be a text of printable characters, got {shown(title)}", "name", doc.lines["name"])
     expect = doc.get("expect")
     if expect is not None and not isinstance(expect, Map):
-        message = f"must be a mapping such as {{params: 13808}}, got {shorten(expect)}"
+        message = f"must be a mapping such as {{params: 13808}}, got {shown(expect)}"
         fail(message, "expect", doc.lines["expect"])
 
     raw = doc.get("blocks")
     if raw is None:
         raw = Map()
     if not isinstance(raw, Map):
-        message = f"must be a mapping from names to blocks, got {shorten(raw)}"
+        message = f"must be a mapping from names to blocks, got {shown(raw)}"
         fail(message, "blocks", doc.lines["blocks"])
     for key in raw:
         place, line = f"blocks.{key}", raw.lines[key]
@@ -143,7 +143,7 @@ def parse(text: str, file: str, name: str) -> Net:
 
 def _block(value: Any, line: int, path: str, known: set[str], file: str) -> Block:
     if not isinstance(value, Map) or "layers" not in value:
-        message = f"a block is a mapping with `layers` (and `with`), got {shorten(value)}"
+        message = f"a block is a mapping with `layers` (and `with`), got {shown(value)}"
         raise ConvvizError(message, f"{file}:{line}: {path}")
     for key in value:
         if key not in ("with", "layers"):
@@ -162,7 +162,8 @@ def _block(value: Any, line: int, path: str, known: set[str], file: str) -> Bloc
 
 def _entries(items: Any, line: int, path: str, known: set[str], file: str) -> tuple[Entry, ...]:
     if not isinstance(items, Seq):
-        raise ConvvizError(f"must be a list of layers, got {shorten(items)}", f"{file}:{line}: {path}")
+        message = f"must be a list of layers, each behind a `-`, got {shown(items)}"
+        raise ConvvizError(message, f"{file}:{line}: {path}")
     if not items:
         raise ConvvizError("no layers: a net needs at least one", f"{file}:{line}: {path}")
     lines = items.lines
@@ -177,8 +178,7 @@ def _entry(item: Any, line: int, path: str, known: set[str], file: str) -> Entry
     elif isinstance(item, Map):
         keys = item
     else:
-        got = "nothing" if item is None else shorten(item)
-        raise ConvvizError(f"a layer is an op such as `relu` or `conv: {{...}}`, got {got}", where)
+        raise ConvvizError(f"a layer is an op such as `relu` or `conv: {{...}}`, got {shown(item)}", where)
     ops = [key for key in keys if key not in BESIDE]
     good = [key for key in ops if key in known]
     if len(ops) > 1 and len(good) == 1:  # most often fields that should be indented under the op
@@ -194,6 +194,11 @@ def _entry(item: Any, line: int, path: str, known: set[str], file: str) -> Entry
     if not good:
         raise ConvvizError(f"unknown op {shorten(ops[0])}{nearest(ops[0][:100], known)}", where)
     return Entry(ops[0], keys, path, line, _has_params(keys))
+
+
+def shown(value: Any) -> str:
+    """A value of the file in a message, which calls null what it looks like there."""
+    return "nothing" if value is None else shorten(value)
 
 
 def _fields(op: Op | type[Op]) -> list[str]:
@@ -272,7 +277,7 @@ def check_input(shape: Any) -> Shape:
     """``(channels, *space)`` with up to three spatial axes; raises ConvvizError."""
     rule = "channels first, no batch axis, such as [1, 28, 28]"
     if not isinstance(shape, list | tuple) or not shape:
-        raise ConvvizError(f"must be a list of sizes ({rule}), got {shorten(shape)}")
+        raise ConvvizError(f"must be a list of sizes ({rule}), got {shown(shape)}")
     for n in shape:
         if isinstance(n, bool) or not isinstance(n, int) or not 1 <= n < 10**30:
             raise ConvvizError(f"sizes must be whole numbers >= 1 ({rule}), got {shorten(n)}")
@@ -413,8 +418,8 @@ class _Assembler:
     ) -> tuple[str, range | None]:
         """How the copies of an entry are called: a name and the numbers behind it; ``counts`` moves on."""
         name, repeat = keys.get("name"), self.repeat(entry, keys, scope)
-        if name is not None and not (isinstance(name, str) and NAME.fullmatch(name)):
-            raise self.error(entry, scope, f"{NAME_RULE}, got {shorten(name)}", "name")
+        if "name" in keys and not (isinstance(name, str) and NAME.fullmatch(name)):
+            raise self.error(entry, scope, f"{NAME_RULE}, got {shown(name)}", "name")
         before = counts.get(entry.what, 0)
         counts[entry.what] = before + repeat
         if name is None:
@@ -424,20 +429,20 @@ class _Assembler:
     def repeat(self, entry: Entry, keys: Map, scope: Scope) -> int:
         repeat = keys.get("repeat", 1)
         if isinstance(repeat, bool) or not isinstance(repeat, int) or repeat < 1:
-            raise self.error(entry, scope, f"must be a whole number >= 1, got {shorten(repeat)}", "repeat")
+            raise self.error(entry, scope, f"must be a whole number >= 1, got {shown(repeat)}", "repeat")
         return repeat
 
     # -- what an entry reads ------------------------------------------------------------------------
     def sources(self, entry: Entry, keys: Map, scope: Scope, at: int) -> tuple[str, ...]:
         """The nodes that the first copy of the entry at index ``at`` reads."""
         listed = keys.get("from")
-        if listed is None:
+        if "from" not in keys:
             made = entry.what in OPS and OPS[entry.what].inputs[1] == 0  # a constant reads nothing
             return () if made else (scope.last,)
         if not isinstance(listed, list):
             listed = [listed]
         if not listed or not all(isinstance(name, str) for name in listed):
-            message = f"must be a name or a list of names, got {shorten(keys['from'])}"
+            message = f"must be a name or a list of names, got {shown(keys['from'])}"
             raise self.error(entry, scope, message, "from")
         return tuple(
             scope.inputs.get(name)

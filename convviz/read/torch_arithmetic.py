@@ -138,8 +138,9 @@ def masked_fill(call: Call, input: Tensor, mask: Tensor, value: Any) -> Any:
     """With a constant mask: a product with zeros and ones, and a sum with the value."""
     if marked((mask, value)) or not marked((input,)):
         raise call.refuse("with a mask that depends on the data cannot be read")
-    value, keep = float(value), (~mask.bool()).to(input.dtype)
-    fill = torch.zeros_like(keep).masked_fill(mask.bool(), value)
+    value = float(value)
+    keep = call.constant(lambda mask: (~mask.bool()).to(input.dtype), mask)
+    fill = call.constant(lambda keep: torch.zeros_like(keep).masked_fill(keep == 0, value), keep)
     return masked(call, input, keep if math.isfinite(value) else None, fill if value else None)
 
 
@@ -157,22 +158,18 @@ def where(call: Call, condition: Tensor, input: Any = None, other: Any = None) -
     if marked((condition,)) or input is None or other is None:
         raise call.refuse("with a condition that depends on the data cannot be read")
     data = next(t for t in (input, other) if isinstance(t, Tensor) and marked((t,)))
-    first = condition.to(data.dtype)
-    if not (isinstance(input, Tensor) and marked((input,))):
-        return masked(
-            call,
-            data,
-            1 - first,
-            torch.where(condition, input, torch.zeros((), dtype=data.dtype, device=data.device)),
-        )
-    if not (isinstance(other, Tensor) and marked((other,))):
-        return masked(
-            call,
-            data,
-            first,
-            torch.where(condition, torch.zeros((), dtype=data.dtype, device=data.device), other),
-        )
-    keys, batch = align(call, [input, other, first, 1 - first])
+
+    def only(condition: Tensor, value: Any, wanted: bool) -> Tensor:
+        zero = torch.zeros((), dtype=data.dtype, device=data.device)
+        return torch.where(condition == wanted, value, zero)
+
+    first = call.constant(lambda condition: condition.to(data.dtype), condition)
+    second = call.constant(lambda first: 1 - first, first)
+    if not marked((input,)):
+        return masked(call, data, second, call.constant(only, condition, input, True))
+    if not marked((other,)):
+        return masked(call, data, first, call.constant(only, condition, other, False))
+    keys, batch = align(call, [input, other, first, second])
     parts = [
         call.inner(operation("mul"), [keys[0], keys[2]]),
         call.inner(operation("mul"), [keys[1], keys[3]]),
@@ -283,16 +280,3 @@ def spread(root: bool) -> Reader:
 
 reads("var")(spread(root=False))
 reads("std")(spread(root=True))
-
-
-@reads("norm", "linalg_vector_norm")
-def norm(
-    call: Call, input: Tensor, p: Any = 2, dim: Any = None, keepdim: bool = False, dtype: Any = None
-) -> Any:
-    if p not in (2, 2.0, "fro", None):
-        raise call.refuse(f"of order {p} cannot be read")
-    op, key, after = reduced(call, "sum", input, dim, keepdim)
-    if op is None:
-        raise call.refuse("over the batch axis cannot be read")
-    total = call.inner(op, [call.inner(operation("square"), [key])])
-    return call.node(operation("sqrt"), [input], [total], after)

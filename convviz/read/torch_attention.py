@@ -152,32 +152,34 @@ def recurrent(kind: str, states: int) -> Reader:
             call.result = (input.new_empty((*input.shape[:2], width)), *[state, state.clone()][:states])
         result = call.run()
         out = call.part(op, [input], [key], batch, 0, [Weight(n, p) for n, p in zip(names, params)])
-        last = [
-            final(call, out, batch, h, num_layers, bidirectional)
-            if i == 0
-            else blocked(call, h, "gives its cell state, which cannot be read")
-            for i, h in enumerate(result[1:])
-        ]
+        last = [last_state(call, out, batch, h, i == 0) for i, h in enumerate(result[1:])]
         return (out, *last)
 
     return read
 
 
-def final(call: Call, out: Tensor, batch: int, h: Tensor, layers: int, bidirectional: bool) -> Tensor:
-    """The last hidden state: the last step of the output where there is one layer and direction."""
-    if layers > 1 or bidirectional:
-        return blocked(
-            call,
-            h,
-            "gives the last states of several layers or directions, which cannot be read; use the output",
-        )
+def last_state(call: Call, out: Tensor, batch: int, h: Tensor, hidden: bool) -> Tensor:
+    """A last state, made when it is used: of one layer, it is the output's last step, and first if turned.
+
+    Those of more layers, and an LSTM's cell state, are no part of the output: all that is said of them is
+    that they read every step.
+    """
     mark = call.rec.mark(out)
     assert mark is not None
 
     def make() -> Mark:
-        steps = out.shape[1 - batch]
-        last = call.inner(operation("slice", dim=1, start=steps - 1, end=steps), [mark.key])
-        return Mark(last, 1, call.rec.clock)
+        steps, (count, _, width) = out.shape[1 - batch], h.shape
+        if not hidden or count * width != out.shape[2]:
+            op = operation("opaque", size=(count, width), mode="global")
+            return Mark(call.inner(op, [mark.key]), 1, call.rec.clock)
+        ends = []
+        for i, step in enumerate((steps - 1, 0)[:count]):
+            key = call.inner(operation("slice", dim=1, start=step, end=step + 1), [mark.key])
+            if count > 1:
+                key = call.inner(operation("slice", dim=2, start=i * width, end=(i + 1) * width), [key])
+            ends.append(key)
+        key = ends[0] if count == 1 else call.inner(operation("concat", dim=1), ends)
+        return Mark(key, 1, call.rec.clock)
 
     h.__dict__[MARK] = Mark(-1, 1, 0, make)
     return h

@@ -25,12 +25,14 @@ from convviz.read.torch_table import PROPERTIES, reads
     "ravel",
     "squeeze",
     "unsqueeze",
+    "squeeze_",
+    "unsqueeze_",
     "_unsafe_view",
 )
 def reshape(call: Call, input: Tensor, *args: Any, **kwargs: Any) -> Any:
     if args and isinstance(args[0], torch.dtype):
         raise call.refuse("as another type cannot be read")
-    out = call.run()
+    out = call.func(input.detach(), *args, **kwargs) if call.in_place else call.run()
     return cut(call, input, tuple(out.shape))
 
 
@@ -110,14 +112,14 @@ def permute(call: Call, input: Tensor, *args: Any, dims: Any = None) -> Any:
     return reorder(call, input, ints(args) if dims is None else ints((dims,)))
 
 
-@reads("transpose", "swapaxes", "swapdims")
+@reads(*(name + end for name in ("transpose", "swapaxes", "swapdims") for end in ("", "_")))
 def transpose(call: Call, input: Tensor, dim0: int, dim1: int) -> Any:
     order = list(range(input.dim()))
     order[dim0], order[dim1] = order[dim1], order[dim0]
     return reorder(call, input, order)
 
 
-@reads("t", "adjoint")
+@reads("t", "t_", "adjoint")
 def t(call: Call, input: Tensor) -> Any:
     return transpose(call, input, -2, -1) if input.dim() > 1 else call.same(input, call.batch(input))
 

@@ -84,6 +84,8 @@ OnNode = Callable[[Step], Tensor | None]
 
 
 IN_PLACE = frozenset("__iadd__ __isub__ __imul__ __itruediv__ __idiv__ __ipow__".split())  # noqa: SIM905
+# In place, and yet no cell is written: other views of the same memory stay as they are.
+RESHAPES = frozenset("squeeze_ unsqueeze_ transpose_ swapaxes_ swapdims_ t_".split())  # noqa: SIM905
 
 
 class Call:
@@ -119,6 +121,17 @@ class Call:
     def refuse(self, why: str) -> ConvvizError:
         return self.rec.refuse(self.func, why)
 
+    def constant(self, func: Callable[..., Any], *args: Any) -> Any:
+        """``func`` of constants; what it makes remembers the parameters that it was made from."""
+        return self.rec.constant(func, args, {})
+
+    def consists_of(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """The result is that of ``func``, whose torch functions are read one by one."""
+        if self.in_place:
+            raise self.refuse("cannot be read in place; use the function that returns a new tensor")
+        with self.rec:
+            return func(*args, **kwargs)
+
     # -- what readers say -------------------------------------------------------------------------
     def same(self, like: Tensor, batch: int | None) -> Any:
         """The result is ``like``, but for axes of size 1 or its place in memory: no node of its own."""
@@ -149,7 +162,7 @@ class Call:
         else:
             result = self.run()
         rec.check(index, result, want)
-        rec.put(result, index, batch, self.in_place)
+        rec.put(result, index, batch, self.in_place and self.func.__name__ not in RESHAPES)
         return result
 
     def part(
@@ -196,6 +209,8 @@ class Call:
         self.result = step.result
         if self.in_place:
             target: Tensor = self.args[0]
+            if out is not target and out.shape != target.shape:  # unsqueeze_
+                self.func(*self.args, **self.kwargs)
             return target if out is target else target.copy_(out)
         return out
 

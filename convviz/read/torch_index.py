@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from convviz.errors import ConvvizError
 from convviz.ops.base import Op
 from convviz.read.torch_batch import numbered
 from convviz.read.torch_call import Call, NeedsValues, marked, operation
@@ -35,7 +37,12 @@ def getitem(call: Call, input: Tensor, index: Any) -> Any:
     """Slices one after the other, then the axes that integers and None take away and add."""
     if not marked((input,)) or marked((index,)):
         raise call.refuse("with an index that depends on the data cannot be read")
+    if isinstance(index, str):
+        raise ConvvizError(
+            f"forward asks for {index!r}, as of a dict of tensors; name it: --input {index}=SHAPE"
+        )
     index = list(index) if isinstance(index, tuple) else [index]
+    index = [i.tolist() if isinstance(i, np.ndarray | np.integer) else i for i in index]
     used = sum(i is not None and i is not Ellipsis for i in index)
     rest = [slice(None)] * (input.dim() - used)
     where = next((n for n, i in enumerate(index) if i is Ellipsis), None)
@@ -45,6 +52,10 @@ def getitem(call: Call, input: Tensor, index: Any) -> Any:
         and sum(i is not None and not isinstance(i, slice) for i in index) > 1
     ):
         raise call.refuse("with a list of places beside another index cannot be read")
+    for dim, i in enumerate(index):
+        runs = even(places(i, input.shape[dim])) if isinstance(i, list | tuple | range | Tensor) else []
+        if len(runs) > 1:
+            return call.consists_of(pieces, input, index, dim, runs)
     taken: list[range] = []  # the cells of each axis of the input
     kept: list[int | None] = []  # the axes of the result: one of the input's, or None for a new one
     for i in index:
@@ -92,21 +103,50 @@ def chosen(call: Call, index: Any, size: int) -> range:
         return range(*slice(start, stop, step).indices(size))
     if isinstance(index, int) and not isinstance(index, bool):
         return range(index % size, index % size + 1)
+    if isinstance(index, Tensor) and index.dim() == 0:
+        if index.device.type == "meta":
+            raise NeedsValues
+        return chosen(call, int(index), size)
+    runs = even(places(index, size))
+    if len(runs) != 1:
+        raise call.refuse("with this index cannot be read")
+    return runs[0]
+
+
+def places(index: Any, size: int) -> list[int]:
+    """The cells that a list of places or a mask takes from an axis; none where it is another thing."""
     if isinstance(index, Tensor):
         if index.device.type == "meta":
             raise NeedsValues
-        if index.dtype == torch.bool and index.dim() == 1:
-            index = index.nonzero()[:, 0]
-        if index.dim() == 0:
-            return chosen(call, int(index), size)
-        index = index.tolist() if index.dim() == 1 else None
-    plain = isinstance(index, list | tuple | range) and all(type(i) is int for i in index)
-    cells = [i % size for i in index] if plain else []
-    step = cells[1] - cells[0] if len(cells) > 1 else 1
-    line = range(cells[0], cells[0] + step * len(cells), step) if cells and step else range(0)
-    if list(line) != cells or not cells:
-        raise call.refuse("with a list of places that are not evenly spaced cannot be read")
-    return line
+        if index.dim() != 1:
+            return []
+        index = (index.nonzero()[:, 0] if index.dtype == torch.bool else index).tolist()
+    whole = isinstance(index, list | tuple | range) and all(type(i) is int for i in index)
+    return [i % size for i in index] if whole else []
+
+
+def even(cells: list[int]) -> list[range]:
+    """The places as few stretches of evenly spaced ones.
+
+    >>> even([0, 2, 4, 5, 6])
+    [range(0, 5, 2), range(5, 7)]
+    """
+    runs: list[range] = []
+    for cell in cells:
+        last = runs[-1] if runs else range(0)
+        if len(last) == 1 and cell != last[0]:
+            step = cell - last[0]
+            runs[-1] = range(last[0], cell + (1 if step > 0 else -1), step)
+        elif len(last) > 1 and cell == last[-1] + last.step:
+            runs[-1] = range(last[0], cell + (1 if last.step > 0 else -1), last.step)
+        else:
+            runs.append(range(cell, cell + 1))
+    return runs
+
+
+def pieces(input: Tensor, index: list[Any], dim: int, runs: list[range]) -> Tensor:
+    """``input[index]`` with the places ``runs`` along an axis: one stretch after the other."""
+    return torch.cat([input[(*index[:dim], list(run), *index[dim + 1 :])] for run in runs], dim)
 
 
 # -- functions that look at values -------------------------------------------------------------------

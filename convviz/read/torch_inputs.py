@@ -24,14 +24,21 @@ def bind(module: nn.Module, input: Any) -> tuple[tuple[Any, ...], dict[str, Any]
         p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
     ]
     required = [p.name for p in parameters if p.default is p.empty and p.name in named]
+    kinds = {p.kind for p in parameters}
     if is_shape(input):
+        if len(required) > 1:
+            each = " ".join(f"--input {name}=SHAPE" for name in required)
+            raise ConvvizError(f"forward needs {len(required)} inputs, got one shape; name them: {each}")
+        if required and kinds <= {inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD}:
+            return (), {required[0]: Slot(required[0], shape_of(input))}
         return (Slot("input", shape_of(input)),), {}
     if isinstance(input, Mapping):
-        free = any(p.kind is p.VAR_KEYWORD for p in parameters)
         strangers = [k for k in input if k not in named]
         if strangers and len(required) == 1 and not any(k in named for k in input):
             return (slots(input, ""),), {}
-        if strangers and not free:
+        if strangers and inspect.Parameter.VAR_KEYWORD not in kinds:
+            if inspect.Parameter.VAR_POSITIONAL in kinds and len(strangers) == len(input):
+                return tuple(slots(v, k) for k, v in input.items()), {}
             have = ", ".join(named) or "none"
             raise ConvvizError(
                 f"forward has no parameter {strangers[0]!r}{nearest(strangers[0], named)} (it has {have})"
@@ -39,12 +46,21 @@ def bind(module: nn.Module, input: Any) -> tuple[tuple[Any, ...], dict[str, Any]
         return (), {k: slots(v, k) for k, v in input.items()}
     if isinstance(input, Sequence) and not isinstance(input, str):
         names = [*named, *(f"input{i}" for i in range(len(named), len(input)))]
-        if len(input) > len(named) and not any(p.kind is p.VAR_POSITIONAL for p in parameters):
+        if len(input) > len(named) and inspect.Parameter.VAR_POSITIONAL not in kinds:
             raise ConvvizError(
                 f"forward takes {len(named)} inputs ({', '.join(named)}), got {len(input)} shapes"
             )
         return tuple(slots(v, n) for n, v in zip(names, input)), {}
     raise ConvvizError(f"the input must be a shape, or a dict or list of shapes, got {input!r}")
+
+
+def wrapped(module: nn.Module, input: Any) -> str:
+    """Where :func:`bind` made one dict of all inputs: why, for whoever finds that forward takes none."""
+    args, _ = bind(module, input)
+    if not (isinstance(input, Mapping) and args and isinstance(args[0], dict)):
+        return ""
+    names = ", ".join(inspect.signature(module.forward).parameters)
+    return f"forward has no parameter {next(iter(input))!r} (it has {names}), so it was given a dict"
 
 
 @dataclasses.dataclass(frozen=True)

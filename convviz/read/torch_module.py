@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import redirect_stdout
 from typing import Any
 
 import torch
@@ -19,13 +21,14 @@ from convviz.read import (  # noqa: F401  each enters its readers in the table
     torch_arithmetic,
     torch_attention,
     torch_axes,
+    torch_composed,
     torch_index,
     torch_norms,
     torch_products,
     torch_windows,
 )
 from convviz.read.torch_call import MARK, Mark, NeedsValues, OnNode, Origin, Step, tensors_in
-from convviz.read.torch_inputs import bind, filled
+from convviz.read.torch_inputs import bind, filled, wrapped
 from convviz.read.torch_source import (
     Source,
     construct,
@@ -68,8 +71,8 @@ def read_torch(
         return traced(first, input, "meta", treat or {}, name, meta)
     except ConvvizError:
         raise
-    except Exception:  # some need real numbers; if it is the user's own error, it comes again and is told
-        pass
+    except (Exception, SystemExit):
+        pass  # some need real numbers; if it is the user's own error, it comes again and is told
     return traced(module("cpu"), input, "cpu", treat or {}, name, meta)
 
 
@@ -113,7 +116,8 @@ def trace_values(
     recorder = Recorder({}, "cpu", treat or {}, watch, names)
     recorder.on_source = lambda index, value: values.update({names[index]: value})
     try:
-        run(unwrapped(module), shapes if input is None else input, recorder, dtype, inputs)
+        with redirect_stdout(sys.stderr):
+            run(unwrapped(module), shapes if input is None else input, recorder, dtype, inputs)
     except ConvvizError:
         raise
     except Exception as err:
@@ -129,24 +133,24 @@ def traced(
     module: nn.Module, input: Any, device: str, treat: Treat, name: str, meta: dict[str, Any]
 ) -> Graph:
     recorder = Recorder({}, device, treat)
-    with offline():
+    known = {n for path, m in module.named_modules() for n in (path, type(m).__name__)}
+    with offline(), redirect_stdout(sys.stderr):
         try:
             with torch.no_grad(), same_random():
                 outputs, inputs = run(module, input, recorder, None)
             if device == "cpu" and recorder.sources:
                 check_constants(module, input, recorder)
-        except (ConvvizError, NeedsValues):
+        except NeedsValues:
             raise
-        except Exception as err:
+        except ConvvizError:
+            untreated([n for n in treat if n not in known], known)
+            raise
+        except (Exception, SystemExit) as err:
             if device == "meta":
                 raise
             frame = recorder.failed
-            raise told(err, "", where(frame, "") if frame else name) from None
-    if unknown := [n for n in treat if n not in recorder.treated]:
-        known = {*recorder.paths.values(), *(type(m).__name__ for m in recorder.paths)}
-        raise ConvvizError(
-            f"--treat {unknown[0]}: no module of that class or path was called{nearest(unknown[0], known)}"
-        )
+            raise told(err, wrapped(module, input), where(frame, "") if frame else name) from None
+    untreated([n for n in treat if n not in recorder.treated], known)
     if not outputs:
         raise ConvvizError("nothing that forward returns depends on the input", name)
     unused = tuple(p for p in recorder.numel if p not in recorder.owner)
@@ -252,6 +256,14 @@ def unwrapped(module: nn.Module) -> nn.Module:
             module = module.module
         else:
             return module
+
+
+def untreated(names: list[str], known: Collection[str]) -> None:
+    """Complains about names that ``--treat`` gives and no module has."""
+    if names:
+        raise ConvvizError(
+            f"--treat {names[0]}: no module of that class or path was called{nearest(names[0], known)}"
+        )
 
 
 def check_treat(treat: Treat) -> None:

@@ -126,8 +126,8 @@ def local_response_norm(
 
 def softmax(kind: str) -> Reader:
     def read(call: Call, input: Tensor, dim: int | None = None, *rest: Any, **more: Any) -> Any:
-        if dim is None:
-            raise call.refuse("needs dim")
+        if dim is None:  # torch's choice where the user leaves it out
+            dim = 0 if input.dim() in (0, 1, 3) else 1
         batch = without(call.batch(input), (dim,), input.dim())
         return single(call, kind, input, (dim,), dim=numbered(dim, batch, input.dim()))
 

@@ -10,10 +10,11 @@ import random
 import re
 import socket
 import sys
+import textwrap
 import traceback
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 from unittest import mock
@@ -162,9 +163,9 @@ def importing_from(folder: Path) -> Iterator[None]:
 # -- what user code must not do, and how its errors are told -------------------------------------------
 @contextmanager
 def quiet(where: str) -> Iterator[None]:
-    """User code runs: nothing is downloaded, random states stay, and an exception becomes one line."""
+    """User code runs: nothing is downloaded, stdout and random states stay ours, an exception is one line."""
     try:
-        with offline(), same_random():
+        with offline(), same_random(), redirect_stdout(sys.stderr):
             yield
     except ConvvizError as err:
         raise (err if err.where else err.at(where)) from None
@@ -181,7 +182,7 @@ def told(err: BaseException, where: str = "", module: str = "") -> ConvvizError:
     ]
     if isinstance(err, SyntaxError) and err.filename:
         lines.append(f"{short(err.filename)}:{err.lineno}")
-    text = " ".join(str(err).split())
+    text = textwrap.shorten(str(err), 300, placeholder=" ...")
     parts = [p for p in (where, module, lines[-1] if lines else "") if p]
     return ConvvizError(f"{type(err).__name__}: {text}" if text else type(err).__name__, ", ".join(parts))
 
@@ -240,17 +241,19 @@ def load_weights(path: str | os.PathLike[str], module: nn.Module) -> dict[str, T
     except Exception as err:
         reason = str(err).split("\n")[0].split(". ")[0]
         raise ConvvizError(
-            f"is not a state dict of plain tensors, and nothing else is loaded ({reason})", where
+            f"is not a state dict of plain tensors, and nothing else is loaded ({type(err).__name__}: {reason})",
+            where,
         ) from None
     for wrapper in ("state_dict", "model_state_dict", "model"):
         if isinstance(state, Mapping) and isinstance(state.get(wrapper), Mapping):
             state = state[wrapper]
     if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
         raise ConvvizError("is not a state dict: it must map names to tensors", where)
-    if state and all(k.startswith("module.") for k in state):  # saved from DataParallel
-        state = {k.removeprefix("module."): v for k, v in state.items()}
     have = module.state_dict()
-    missing, unexpected = [k for k in have if k not in state], [k for k in state if k not in have]
+    state = without_prefix(state, have)
+    added = "num_batches_tracked"  # by torch, to states from before it existed
+    missing = [k for k in have if k not in state and not k.endswith(added)]
+    unexpected = [k for k in state if k not in have]
     if missing or unexpected:
         parts = [
             f"{what} {listed(keys)}"
@@ -265,6 +268,16 @@ def load_weights(path: str | os.PathLike[str], module: nn.Module) -> dict[str, T
                 f"{key} has shape {tuple(value.shape)}, the module needs {tuple(have[key].shape)}", where
             )
     return dict(state)
+
+
+def without_prefix(state: Mapping[str, Tensor], have: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """The state of a module that was saved inside another one, as by DataParallel, torch.compile or Lightning."""
+    name = next(iter(have), "")
+    for key in state:
+        prefix = key.removesuffix(name)
+        if prefix.endswith(".") and key != prefix and all(k.startswith(prefix) for k in state):
+            return {k.removeprefix(prefix): v for k, v in state.items()}
+    return state
 
 
 def listed(keys: list[str]) -> str:

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 Reader = Callable[..., Any]
 TABLE: dict[Any, Reader] = {}
 PROPERTIES: dict[str, Reader] = {}
-SPACES = (torch, Tensor, F, torch._C._nn)
+SPACES = (torch, Tensor, F, torch._C._nn, torch.linalg)
 
 
 def functions(*names: str) -> Iterator[Any]:
@@ -58,6 +58,8 @@ ASKS = frozenset(
         *("__len__", "__repr__", "__format__", "__hash__"),
     )
 )
+# Functions that ask the tensors behind their first argument for a shape or a type, and read none of their cells.
+LIKE = frozenset(functions("expand_as", "view_as", "reshape_as", "type_as", "to"))
 # Functions that make a constant as large as a tensor, or of its type.
 MAKES = frozenset(
     functions(

@@ -15,15 +15,17 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from math import prod
 from types import FrameType
 from typing import Any
+from unittest import mock
 
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
+from torch.utils import checkpoint
 from torch.utils._device import _device_constructors
 
 from convviz.errors import ConvvizError
@@ -44,7 +46,7 @@ from convviz.read.torch_call import (
     storage,
     tensors_in,
 )
-from convviz.read.torch_table import ASKS, MAKES, PROPERTIES, TABLE
+from convviz.read.torch_table import ASKS, LIKE, MAKES, PROPERTIES, TABLE
 
 # Torch is slow to compute the shape of these on meta tensors, and it is plain: we make the result ourselves.
 PLAIN = frozenset(
@@ -105,7 +107,7 @@ class Recorder(TorchFunctionMode):
 
     # -- the mode -----------------------------------------------------------------------------------
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
+        func, args, kwargs = self.here(func, args, kwargs or {})
         name = getattr(func, "__name__", "")
         if name == "__get__":
             reader = PROPERTIES.get(func.__self__.__name__)
@@ -116,13 +118,16 @@ class Recorder(TorchFunctionMode):
             return reader(Call(self, func, args, kwargs), args[0])
         if func in ASKS:
             return func(*args, **kwargs)
-        if func in MAKES or not (marked(args) or (kwargs and marked(tuple(kwargs.values())))):
+        cells = args[:1] if func in LIKE and args else (*args, *kwargs.values())
+        if func in MAKES or not marked(cells):
             return self.constant(func, args, kwargs)
         reader = TABLE.get(func)
         if reader is None:
             raise self.refuse(func, "cannot be read")
-        if kwargs.get("out") is not None:
-            raise self.refuse(func, "writes to out=..., which cannot be read")
+        if "out" in kwargs:
+            if kwargs["out"] is not None:
+                raise self.refuse(func, "writes to out=..., which cannot be read")
+            kwargs = {name: value for name, value in kwargs.items() if name != "out"}
         call = Call(self, func, args, kwargs)
         try:
             return reader(call, *args, **kwargs)
@@ -134,6 +139,16 @@ class Recorder(TorchFunctionMode):
                 raise
             raise err.at(self.place()) from None
 
+    def here(self, func: Any, args: Any, kwargs: dict[str, Any]) -> tuple[Any, Any, dict[str, Any]]:
+        """The call on the device of this forward: another that the user's code names may not exist here."""
+        if func is Tensor.cuda:
+            return Tensor.to, (args[0], self.device), {}
+        if func is Tensor.to and len(args) > 1 and isinstance(args[1], str | torch.device):
+            args = (args[0], self.device, *args[2:])
+        if kwargs.get("device") is not None:
+            kwargs = kwargs | {"device": self.device}
+        return func, args, kwargs
+
     def constant(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         """A function of constants: it just runs; what it computes from parameters remembers them."""
         if self.device == "meta" and func in constructors() and kwargs.get("device") is None:
@@ -144,6 +159,8 @@ class Recorder(TorchFunctionMode):
             origin = t.__dict__.get(MARK)
             if isinstance(origin, Origin):
                 names.update(dict.fromkeys(origin.names))
+            elif origin is None and t.is_meta and func not in MAKES:
+                raise self.refuse(None, UNWATCHED)
         for t in tensors_in(out):
             if (names or t.is_meta) and MARK not in t.__dict__:
                 t.__dict__[MARK] = Origin(tuple(names))
@@ -422,9 +439,36 @@ def recording(rec: Recorder) -> Iterator[None]:
     if patched:
         nn.Module.__call__ = _call  # type: ignore[method-assign]
     try:
-        with rec:
+        with in_the_open(), rec:
             yield
     finally:
         ACTIVE.recorder = before
         if patched:
             nn.Module.__call__ = CALL  # type: ignore[method-assign]
+
+
+@contextmanager
+def in_the_open() -> Iterator[None]:
+    """Compiled functions run as the Python that they were compiled from, checkpoints as plain calls."""
+
+    def run(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return getattr(self, "_torchdynamo_inline", functools.partial(compiled, self))(*args, **kwargs)
+
+    def nothing_saved(*args: Any, **kwargs: Any) -> Iterator[None]:
+        yield
+
+    class Plain:
+        @staticmethod
+        def apply(function: Callable[..., Any], preserve: bool, *args: Any) -> Any:
+            return function(*args)
+
+    compiled = torch.jit.ScriptFunction.__call__
+    with ExitStack() as stack:
+        for owner, name, new in (
+            (torch.jit.ScriptFunction, "__call__", run),
+            (checkpoint, "CheckpointFunction", Plain),
+            (checkpoint, "_checkpoint_without_reentrant_generator", nothing_saved),
+        ):
+            if hasattr(owner, name):
+                stack.enter_context(mock.patch.object(owner, name, new))
+        yield

@@ -9,6 +9,7 @@ from torch import Tensor
 from convviz.ops.base import Op
 from convviz.read.torch_batch import Ints, blocked, folded, one, over, per, without
 from convviz.read.torch_call import Call, Weight, marked, operation
+from convviz.read.torch_composed import windows
 from convviz.read.torch_table import Reader, reads
 
 
@@ -231,11 +232,14 @@ def channel_shuffle(call: Call, input: Tensor, groups: int) -> Any:
 
 
 @reads("unfold")
-def unfold(
+def unfold(call: Call, input: Tensor, *args: Any, **kwargs: Any) -> Any:
+    """F.unfold, and the method of the same name, which is another function."""
+    return (windows if call.func is Tensor.unfold else columns)(call, input, *args, **kwargs)
+
+
+def columns(
     call: Call, input: Tensor, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
 ) -> Any:
-    if call.func is Tensor.unfold:
-        raise call.refuse("as a tensor's method cannot be read")
     fields = dict(
         kernel_size=per(kernel_size), dilation=per(dilation), padding=per(padding), stride=per(stride)
     )

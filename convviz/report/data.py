@@ -146,7 +146,7 @@ def stage_data(stage: Stage) -> dict[str, Any]:
 
 
 def compare_data(comparison: Comparison) -> dict[str, Any]:
-    """Both nets' totals, and each change with the layer before and after it."""
+    """Both nets' totals, each change with the layer before and after it, and unchanged layers that grow more."""
     sides = []
     for result, size in zip((comparison.before, comparison.after), comparison.size, strict=True):
         graph = result.graph
@@ -159,12 +159,14 @@ def compare_data(comparison: Comparison) -> dict[str, Any]:
             "before": layer_data(change.before) if change.before else None,
             "after": layer_data(change.after) if change.after else None,
             "fields": clean(dict(change.fields)),
+            "growth": change.growth,
             "params": change.params,
             "macs": change.macs,
         }
         for change in comparison.changes
     ]
-    return {"before": sides[0], "after": sides[1], "changes": changes}
+    carried = [{"name": layer.node.name, "growth": growth} for layer, growth in comparison.carried]
+    return {"before": sides[0], "after": sides[1], "changes": changes, "carried": carried}
 
 
 def check_data(source: str, verdict: Verdict | ConvvizError) -> dict[str, Any]:

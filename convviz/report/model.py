@@ -26,7 +26,8 @@ class Column:
 
     shrink: where a text may be cut if room is short, in its "middle" (names) or at its "end" (prose). drop:
     how readily the column is left out where even that is not enough (0: never; 1 goes first). nested: dotted
-    names, which may be grouped by all but their last part.
+    names, which may be grouped by all but their last part. ends: what the two values of a pair are, where each has
+    a column of its own.
     """
 
     key: str
@@ -36,6 +37,7 @@ class Column:
     drop: int = 0
     nested: bool = False
     short: str = ""
+    ends: tuple[str, str] = ("in", "out")
 
     @property
     def head(self) -> str:

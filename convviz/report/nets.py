@@ -17,6 +17,8 @@ from convviz.report.data import clean, input_data
 from convviz.report.model import Cell, Column, Pair, Table, plain
 from convviz.report.tables import channels_cell, op_label, size_cell, space_cell, window_label
 
+BOTH = ("before", "after")
+
 
 def compare_table(comparison: Comparison) -> Table:
     """One row for each layer that differs: what was set, and the parameters, MACs and receptive field that it
@@ -26,8 +28,8 @@ def compare_table(comparison: Comparison) -> Table:
         Column("change", left=True),
         Column("layer", left=True, shrink="middle"),
         Column("what", left=True, shrink="middle"),
-        Column("n_out", drop=1),
-        Column("r_out"),
+        Column("n_out", drop=1, ends=BOTH),
+        Column("r_out", ends=BOTH),
         Column("Δr"),
         Column("Δparams"),
         Column("ΔMACs", drop=2),
@@ -51,9 +53,18 @@ def compare_table(comparison: Comparison) -> Table:
     if ends[0] and ends[1] and ends[0].rf and ends[1].rf:
         before, after = (plain(_net_size(end)) for end in ends)
         notes.append(f"receptive field: {before}" + (f" → {after}" if before != after else ""))
-    if any(change.growth for change in comparison.changes):
+    if comparison.carried:
+        told = [f"{layer.node.name} {signed(growth)}" for layer, growth in comparison.carried]
+        rest_told = f" and {len(told) - MOST} more" if len(told) > MOST else ""
+        notes.append(
+            f"Δr of unchanged layers, whose steps on the input changed: {', '.join(told[:MOST])}{rest_told}"
+        )
+    if comparison.carried or any(change.growth for change in comparison.changes):
         notes.append("Δr: how much more a layer adds to the receptive field than before")
     return Table(f"{a.graph.name} → {b.graph.name}", columns, tuple(rows), tuple(notes))
+
+
+MOST = 6  # unchanged layers that are told one by one
 
 
 def _net_size(layer: Layer | None) -> Cell:
@@ -71,21 +82,36 @@ def _change_row(change: Change, comparison: Comparison) -> tuple[Cell, ...]:
         old, new = (plain(of(x)) if x else None for x in (before, after))
         return Pair(old, new)
 
-    what = (
-        "; ".join(f"{name} {_value(old)}→{_value(new)}" for name, (old, new) in change.fields.items())
-        if change.fields
-        else _setting(layer.node)
-    )
     return (
         change.kind,
         "→".join(dict.fromkeys(names)),
-        what,
+        _what(change),
         pair(lambda x: space_cell(x.node.out, rank)),
         pair(lambda x: size_cell(x.rf)),
         None if change.growth is None else signed(change.growth),
         signed(change.params),
         signed(change.macs),
     )
+
+
+SHORT = {"out_channels": "channels", "out_features": "features", "kernel_size": "kernel"}
+
+
+def _what(change: Change) -> str:
+    """``kernel 3→5; padding 0→1``, ``batch_norm → group_norm``, ``behind conv1``, or what the layer is."""
+    before, after = change.before, change.after
+    if before is None or after is None:
+        layer = after or before
+        assert layer is not None
+        return _setting(layer.node)
+    if change.kind == "replaced":
+        return f"{_setting(before.node)} → {_setting(after.node)}"
+    words = [
+        f"{SHORT.get(name, name)} {_value(old)}→{_value(new)}" for name, (old, new) in change.fields.items()
+    ]
+    if change.moved and after.node.inputs:
+        words.insert(0, f"behind {', '.join(after.node.inputs)}")
+    return "; ".join(words) or _setting(after.node)
 
 
 def _setting(node: Node) -> str:
@@ -98,6 +124,8 @@ def _setting(node: Node) -> str:
 
 def _value(value: Any) -> str:
     if isinstance(value, tuple):
+        if value and all(isinstance(v, str) for v in value):
+            return ", ".join(value)
         if value and all(isinstance(v, tuple) and len(set(v)) == 1 for v in value):
             value = tuple(v[0] for v in value)
         return plain(value) if all(isinstance(v, int | Fraction) for v in value) else str(value)
@@ -116,7 +144,7 @@ def signed(value: int) -> str:
 def _moved(before: int, after: int) -> str:
     if before == after:
         return f"{before:,}"
-    share = f", {100 * (after - before) / before:+.0f} %" if before else ""
+    share = f", {signed(round(100 * (after - before) / before))} %" if before else ""
     return f"{before:,} → {after:,} ({signed(after - before)}{share})"
 
 
@@ -174,7 +202,7 @@ def nets_table(graphs: Sequence[Graph]) -> Table:
                 str(graph.meta.get("source", "")),
             )
         )
-    return Table("", columns, tuple(rows))
+    return Table("", columns, tuple(rows), ("variants and sources in full: convviz list nets --format md",))
 
 
 def nets_data(graphs: Sequence[Graph]) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
+from convviz.analysis.alignment import AXES
 from convviz.analysis.results import Field, Layer, ReceptiveField
 from convviz.errors import ConvvizError
 from convviz.graph import Graph, Node
@@ -242,18 +243,15 @@ def rf_notes(result: ReceptiveField, holes: bool = False, rate: float | None = N
     ]
     if len(graph.inputs) > 1:
         unseen = sum(layer.rf is None for layer in result)
-        notes.append(
-            f"receptive fields on input {result.wrt!r}"
-            + (f"; {unseen} layers (–) do not depend on it" if unseen else "")
-        )
+        told = f"; {unseen} layers (–) do not depend on it" if unseen > 1 else ""
+        told = "; 1 layer (–) does not depend on it" if unseen == 1 else told
+        notes.append(f"receptive fields on input {result.wrt!r}{told}")
     notes += also_global_notes(result)
     fields = [layer.rf for layer in result if layer.rf]
     first = next((layer for layer in result if layer.rf and layer.rf.is_global), None)
     if first is not None and first.rf is not None:
-        cells = show(first.rf.size)
-        notes.append(
-            f"global: from {first.node.name} on, a unit reads all that comes before it, {cells} input cells"
-        )
+        cells = f", {show(first.rf.size)} input cells" if first.rf.size else ""
+        notes.append(f"global: from {first.node.name} on, a unit reads all that comes before it{cells}")
     if any(field.min != field.size for field in fields):
         notes.append(
             "a–b: the receptive field depends on the output's position; smallest and largest are shown"
@@ -266,9 +264,7 @@ def rf_notes(result: ReceptiveField, holes: bool = False, rate: float | None = N
         notes.append(
             "mixed: branches with different strides meet, so there is no one jump; sizes are real units'"
         )
-    notes += [f"misaligned: {found.explanation}" for found in result.misaligned[:MOST]]
-    if len(result.misaligned) > MOST:
-        notes.append(f"misaligned: {len(result.misaligned) - MOST} more joins")
+    notes += _misaligned_notes(result)
     if rate is not None:
         notes.append(
             f"past, future: samples at {rate:g} a second that a unit sees before and after its own position"
@@ -277,6 +273,24 @@ def rf_notes(result: ReceptiveField, holes: bool = False, rate: float | None = N
 
 
 MOST = 2  # misaligned joins that are told one by one
+
+
+def _misaligned_notes(result: ReceptiveField) -> list[str]:
+    """Where paths do not agree; axes of which the same is true are told together."""
+    names = AXES.get(len(result.graph.inputs[result.wrt]) - 1, "")
+    joins: dict[str, dict[str, list[str]]] = {}  # layer: explanation with the axis left open: axes
+    for found in result.misaligned:
+        text = found.explanation.replace(f" along {names[found.axis]}", " along \0", 1)
+        joins.setdefault(found.layer, {}).setdefault(text, []).append(names[found.axis])
+    told = [
+        text.replace("\0", " and ".join(axes))
+        for texts in list(joins.values())[:MOST]
+        for text, axes in texts.items()
+    ]
+    more = len(joins) - MOST
+    if more > 0:
+        told.append(f"{more} more join{'s' * (more > 1)}")
+    return [f"misaligned: {text}" for text in told]
 
 
 def also_global_notes(result: ReceptiveField) -> list[str]:

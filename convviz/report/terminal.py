@@ -44,13 +44,14 @@ def text(table: Table, width: int = WIDTH) -> str:
     """Aligned columns without colour, at most ``width`` wide."""
     layout = fit(table, width)
     lines = [table.title, ""] if table.title else []
-    lines += [layout.line([column.head for column in layout.columns]), "─" * layout.width]
+    if table.rows:
+        lines += [layout.line([column.head for column in layout.columns]), "─" * layout.width]
     widths = layout.widths
     for i, row in enumerate(layout.rows):
         parts = [pad(c, w, column.left) for c, w, column in zip(row, widths, layout.columns, strict=True)]
         lines.append(layout.heads.get(i) or (" " * layout.gap).join(parts).rstrip())
     if table.notes:
-        lines += ["", *(line for note in table.notes for line in wrapped(note, width))]
+        lines += [""] * bool(table.rows) + [line for note in table.notes for line in wrapped(note, width)]
     return "\n".join(lines) + "\n"
 
 
@@ -68,8 +69,9 @@ def colour(table: Table, width: int = WIDTH) -> str:
         if table.title:
             name, _, rest = table.title.partition("  ")
             console.print(Text.assemble((name, "bold"), (f"  {rest}", "dim")), "", sep="\n")
-        console.print(Text(layout.line([column.head for column in layout.columns]), "bold"))
-        console.print(Text("─" * layout.width, "dim"))
+        if table.rows:
+            console.print(Text(layout.line([column.head for column in layout.columns]), "bold"))
+            console.print(Text("─" * layout.width, "dim"))
         for i, row in enumerate(layout.rows):
             line = Text()
             line.append(layout.heads.get(i, ""), "bold")
@@ -78,7 +80,7 @@ def colour(table: Table, width: int = WIDTH) -> str:
                 line.append(pad(cell, size, column.left), style).append(" " * layout.gap)
             line.rstrip()
             console.print(line)
-        if table.notes:
+        if table.notes and table.rows:
             console.print()
         for i, note in enumerate(table.notes):
             for part in wrapped(note, width):

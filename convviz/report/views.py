@@ -12,7 +12,7 @@ from convviz.graph import Graph
 from convviz.ops.base import show
 from convviz.report.data import clean, stage_data
 from convviz.report.model import Cell, Column, Table, plain
-from convviz.report.tables import title
+from convviz.report.tables import op_label, title
 
 if TYPE_CHECKING:
     from convviz.analysis.channels import Channels
@@ -130,7 +130,7 @@ def channels_table(graph: Graph, found: Channels) -> Table:
         )
         stretches = layer.runs()
         shown = stretches if len(stretches) <= STRETCHES else stretches[: STRETCHES - 1]
-        head: tuple[Cell, ...] = (layer.layer, layer.op, layer.count, own)
+        head: tuple[Cell, ...] = (layer.layer, op_label(graph[layer.layer]), layer.count, own)
         if graph[layer.layer].op.elementwise:
             quiet.add(len(rows))
         if not stretches:

@@ -12,7 +12,19 @@ from typing import Any
 
 from torch import nn
 
-from . import convnext, dense, generate, inception, mobile, residual, segment, sequences, small, transformers
+from . import (
+    convnext,
+    dense,
+    gates,
+    generate,
+    inception,
+    mobile,
+    residual,
+    segment,
+    sequences,
+    small,
+    transformers,
+)
 
 Factory = Callable[[], nn.Module]
 
@@ -43,6 +55,14 @@ NETS: dict[str, tuple[Factory, Any]] = {
     "dcgan": (generate.dcgan, (100, 1, 1)),
     "patchgan": (generate.patchgan, (6, 256, 256)),
     "espcn": (generate.espcn, (1, 32, 32)),
+    "coordinate_attention": (gates.CoordinateAttention, (3, 12, 16)),
+    "selective_kernel": (gates.SelectiveKernel, (3, 12, 12)),
+    "response_norm": (gates.ResponseNorm, (3, 12, 12)),
+    "split_shuffle": (gates.SplitShuffle, (3, 16, 16)),
+    "generalized_mean": (gates.GeneralizedMean, (3, 12, 12)),
+    "causal_attention": (gates.CausalAttention, (12, 8)),
+    "text_cnn": (gates.TextCNN, (20, 8)),
+    "bidirectional": (gates.Bidirectional, (7, 4)),
     "functional": (small.Functional, (3, 16, 16)),
     "in_place": (small.InPlace, (3, 12, 12)),
     "shared": (small.Shared, (4, 12, 12)),
