@@ -25,6 +25,7 @@ from convviz.analysis.lower import Step
 from convviz.ops.relations import Relation, Window, inside
 
 ROWS = 1 << 14  # the longest period whose rows are all made
+TAPS = 1 << 18  # and how many cells its rows may be gathered from
 PHASES = 10**6  # joint phases (all axes together) that are looked at one by one
 WORK = 1 << 31  # cells of all phases together: beyond this a joint map is given up
 
@@ -128,13 +129,10 @@ def compose(source: AxisMap, step: Step) -> AxisMap:
         row = source.rows[0].shift(-relation.padding * move).sweep(relation.dilation * move, relation.kernel)
         return AxisMap([row], move * relation.stride)
     turns, period, advance = turn(relation, source.period)
-    made = _table(
-        period,
-        turns * advance // source.period * source.advance,
-        lambda o: gather(source, relation.taps(o).cells, n),
-        _breaks(relation, source, period),
-    )
-    return shortest(made)
+    move = turns * advance // source.period * source.advance
+    taps = min(len(relation.taps(0).cells), source.period)
+    breaks = _breaks(relation, source, period) if _lazy(period, taps) else []
+    return shortest(_table(period, move, lambda o: gather(source, relation.taps(o).cells, n), breaks, taps))
 
 
 def turn(relation: Relation, period: int) -> tuple[int, int, int]:
@@ -144,16 +142,21 @@ def turn(relation: Relation, period: int) -> tuple[int, int, int]:
     return turns, relation.period * turns, advance
 
 
-def _table(period: int, advance: int | None, row: Callable[[int], Cells], sample: Sequence[int]) -> AxisMap:
-    if period <= ROWS:
-        return AxisMap([row(o) for o in range(period)], advance)
-    return AxisMap(LazyRows(period, row, sample), advance)
+def _table(
+    period: int, advance: int | None, row: Callable[[int], Cells], sample: Sequence[int], taps: int = 1
+) -> AxisMap:
+    """All rows, or rows on demand where there are too many of so many taps each."""
+    if _lazy(period, taps):
+        return AxisMap(LazyRows(period, row, sample), advance)
+    return AxisMap([row(o) for o in range(period)], advance)
+
+
+def _lazy(period: int, taps: int) -> bool:
+    return period > ROWS or period * taps > TAPS
 
 
 def _breaks(relation: Relation, source: AxisMap, period: int) -> list[int]:
     """Phases of a very long period around which the pattern of taps changes."""
-    if period <= ROWS:
-        return []
     near = [0, 1, 2, period // 2, period - 2, period - 1]
     if isinstance(relation, Window):
         ends = {0, 1, relation.kernel // 2, relation.kernel - 2, relation.kernel - 1}

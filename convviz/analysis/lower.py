@@ -98,6 +98,17 @@ class Lowered:
     nodes: dict[str, LoweredNode]
     sizes: tuple[int, ...]
 
+    def last_map(self) -> str:
+        """The last layer that still has the input's spatial axes; raises ConvvizError where there is none."""
+        if not self.rank:
+            raise ConvvizError(f"the input of {self.graph.name} is a vector: its units have no position")
+        for node in reversed(self.graph.nodes):
+            if len(node.out) == self.rank + 1 and self.nodes[node.name].state:
+                return node.name
+        raise ConvvizError(
+            f"{self.graph.name} has no layer with {self.rank} spatial axes; name one with --layer"
+        )
+
 
 class Unreadable(ConvvizError):
     """A layout that cannot be followed."""

@@ -11,7 +11,7 @@ from convviz.analysis.results import ReceptiveField
 from convviz.errors import ConvvizError
 from convviz.ops.relations import Window
 
-LENGTH = 1 << 20  # units along one axis that are looked at one by one
+LENGTH = 1 << 16  # units along one axis that are looked at one by one
 
 
 @dataclass(frozen=True)
@@ -42,17 +42,7 @@ def padding_reach(result: ReceptiveField, layer: str | None = None) -> PaddingRe
     """
     lowered = result.engine.lowered
     rank = lowered.rank
-    if layer is None:
-        layer = next(
-            (
-                n.name
-                for n in reversed(lowered.graph.nodes)
-                if len(n.out) == rank + 1 and lowered.nodes[n.name].state
-            ),
-            None,
-        )
-    if layer is None:
-        raise ConvvizError(f"{lowered.graph.name} has no layer with {rank} spatial axes")
+    layer = layer if layer and rank else lowered.last_map()
     lowered.graph[layer]
     clean: dict[str, list[Cells]] = {lowered.wrt: [Cells(0, n) for n in lowered.sizes[:rank]]}
     for name, node in lowered.nodes.items():
@@ -92,11 +82,19 @@ def _through(clean: Cells, step: Step, pads: bool) -> Cells:
         return clean
     if step.whole:
         return Cells(0, m) if clean == Cells(0, n) else EMPTY
+    window = isinstance(relation, Window)
+    runs = clean.runs()
+    if isinstance(relation, Window) and relation.up == 1 and pads and len(runs) <= 1:
+        # All that lies outside one stretch is dirty: a window is clean if its first and its last cell lie inside.
+        if not runs:
+            return EMPTY
+        first = max(0, -(-(runs[0][0] + relation.padding) // relation.stride))
+        last = (runs[0][-1] + relation.padding - relation.dilation * (relation.kernel - 1)) // relation.stride
+        return Cells(first, min(last, m - 1) - first + 1) if first <= min(last, m - 1) else EMPTY
     if m > LENGTH:
         raise ConvvizError(
-            f"padding reach looks at every unit; a map of {m:,} units along one axis is too long for it"
+            f"padding reach looks at every unit here; a map of {m:,} units along one axis is too long"
         )
-    window = isinstance(relation, Window)
     dirty = _gaps(clean, n)
     bits = 0
     for o in range(m):

@@ -87,7 +87,8 @@ def unit(
 ) -> Unit:
     """The input cells that one real unit reads, clipped at every layer on the way.
 
-    unit: its position, one index for each spatial axis. layer: default, the last with spatial axes.
+    unit: its position, one index for each axis of the input (whatever the order of the layer's own axes).
+    layer: default, the last with spatial axes.
     Raises ConvvizError for a layer or a position that does not exist.
     """
     if isinstance(result, Graph):
@@ -99,19 +100,7 @@ def unit(
             else lower(result.graph, result.wrt, result.mode, with_global)
         )
     rank, unit = lowered.rank, tuple(unit)
-    if layer is None:
-        layer = next(
-            (
-                n.name
-                for n in reversed(lowered.graph.nodes)
-                if len(n.out) == rank + 1 and lowered.nodes[n.name].state
-            ),
-            None,
-        )
-        if layer is None:
-            raise ConvvizError(
-                f"{lowered.graph.name} has no layer with {rank} spatial axes; name one with --layer"
-            )
+    layer = layer if layer and rank else lowered.last_map()
     lowered.graph[layer]
     state = lowered.nodes[layer].state
     if state is None:

@@ -147,7 +147,9 @@ class Upsample(Op):
         if needed.get(self.mode, self.rank) != self.rank:
             right = f"; the linear mode of {self.rank} is {LINEAR[self.rank]}" if self.rank in LINEAR else ""
             raise FieldError(
-                "mode", f"{self.mode} is for {needed[self.mode]} spatial axes, not {self.rank}{right}"
+                "mode",
+                f"{self.mode} is for {needed[self.mode]} spatial ax{'is' if needed[self.mode] == 1 else 'es'}, "
+                f"not {self.rank}{right}",
             )
 
     @property
