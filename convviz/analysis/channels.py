@@ -59,7 +59,7 @@ def channels(graph: Graph, wrt: str | None = None) -> Channels:
 
     Values are followed, also through gates and attention; the statistics of a norm are not.
     """
-    lowered = lower(graph, wrt, with_global=True)
+    lowered = lower(graph, wrt, with_global=True, only_channels=True)
     rank = lowered.rank
     first = lowered.sizes[rank]
     masks: dict[str, list[int] | None] = {

@@ -75,7 +75,7 @@ def _separable(node: Node, graph: Graph) -> bool:
     if not _pointwise(node, graph):
         return False
     at = node
-    while at.inputs[0] in graph.by_name:
+    while at.inputs and at.inputs[0] in graph.by_name:
         at = graph.by_name[at.inputs[0]]
         if _depthwise(at, graph):
             return True

@@ -329,8 +329,10 @@ def _fields(before: Layer, after: Layer) -> dict[str, tuple[Any, Any]]:
         return {}
     moved = {name: (old[name], new[name]) for name in new if old[name] != new[name]}
     learns = before.node.params or after.node.params
-    if not moved and learns and before.node.ins[0][:1] != after.node.ins[0][:1]:
-        moved["in_channels"] = (before.node.ins[0][0], after.node.ins[0][0])
+    if not moved and learns and before.node.ins and after.node.ins:
+        channels = before.node.ins[0][0], after.node.ins[0][0]
+        if channels[0] != channels[1]:
+            moved["in_channels"] = channels
     return moved
 
 

@@ -114,10 +114,17 @@ class Unreadable(ConvvizError):
     """A layout that cannot be followed."""
 
 
-def lower(graph: Graph, wrt: str | None = None, mode: str = "eval", with_global: bool = False) -> Lowered:
+def lower(
+    graph: Graph,
+    wrt: str | None = None,
+    mode: str = "eval",
+    with_global: bool = False,
+    only_channels: bool = False,
+) -> Lowered:
     """Lower ``graph`` with respect to one input (default: the first).
 
-    mode "train" counts batch norm's statistics; with_global follows what reads the whole image, too.
+    mode "train" counts batch norm's statistics; with_global follows what reads the whole image, too;
+    only_channels: the caller looks at the channel axis alone, so that joins of rows and columns need not be exact.
     Raises ConvvizError for an unknown input and, naming the layer, where an axis cannot be followed.
     """
     wrt = next(iter(graph.inputs)) if wrt is None else wrt
@@ -143,7 +150,7 @@ def lower(graph: Graph, wrt: str | None = None, mode: str = "eval", with_global:
             done = LoweredNode(node, None)
         else:
             try:
-                done = _node(node, states, also, order, rank, mode, with_global)
+                done = _node(node, states, also, order, rank, mode, with_global, only_channels)
             except Unreadable as err:
                 place = node.where or node.name
                 raise ConvvizError(
@@ -165,6 +172,7 @@ def _node(
     rank: int,
     mode: str,
     with_global: bool,
+    only_channels: bool,
 ) -> LoweredNode:
     live = [i for i, source in enumerate(node.inputs) if states[source] is not None]
     stats = _statistics(node, states, mode, rank)
@@ -209,7 +217,7 @@ def _node(
     try:
         target, edges = _joined(node, reads, live, followed)
     except Unreadable:
-        if with_global or not all(p[1].everywhere & spatial for p in followed):
+        if (with_global and not only_channels) or not all(p[1].everywhere & spatial for p in followed):
             raise
         # What reads whole rows meets what reads whole columns (coordinate attention): no windowed path is lost.
         followed = [_as_one_unit(p, node.out) for p in followed]

@@ -106,9 +106,9 @@ def title(graph: Graph) -> str:
 def _rf_row(layer: Layer, result: ReceptiveField, rank: int) -> list[Cell]:
     node, after = layer.node, layer.rf
     source = _source(node, result)
-    before = result.by_name.get(source)
-    at = node.inputs.index(source)
-    space_in, space_out = space_cell(node.ins[at], rank), space_cell(node.out, rank)
+    before = result.by_name.get(source) if source else None
+    space_in = space_cell(node.ins[node.inputs.index(source)], rank) if source else None
+    space_out = space_cell(node.out, rank)
     first = source == result.wrt
     return [
         node.name,
@@ -138,10 +138,18 @@ def _detail(layer: Layer) -> list[Cell]:
     return [groups, start, field.period, field.pixels, "yes" if field.is_global else "no", field.also_global]
 
 
-def _source(node: Node, result: ReceptiveField) -> str:
-    """The input of a layer that its row shows: of those that see the net's input, the one that sees most."""
+def _source(node: Node, result: ReceptiveField) -> str | None:
+    """The input of a layer that its row shows: of those that see the net's input, the one that sees most.
+
+    None for a parameter or constant, which has no input.
+    """
     sees = [name for name in node.inputs if name == result.wrt or result.by_name.get(name)]
-    return max(sees or node.inputs, key=lambda name: prod(f.size) if (f := result.by_name.get(name)) else 0)
+
+    def seen(name: str) -> int:
+        field = result.by_name.get(name)
+        return prod(field.size) if field else 0
+
+    return max(sees or node.inputs, key=seen, default=None)
 
 
 def space_cell(shape: Shape, rank: int) -> Cell:
@@ -159,7 +167,7 @@ def channels_cell(node: Node, rank: int) -> Cell:
     if node.op.kind == "concat" and None not in ins and len(ins) > 1:
         before: int | str | None = "+".join(map(str, ins)) if len(ins) < 3 else f"{len(ins)} maps"
     else:
-        before = ins[0]
+        before = ins[0] if ins else None
     return Pair(before, of(node.out))
 
 

@@ -162,6 +162,12 @@ def _spans(members: Sequence[int]) -> str:
     return ", ".join(_span(first, last) for first, last in runs) or "none"
 
 
+def _percent(part: int, whole: int) -> str:
+    """Rounded down, so that only all of them are 100."""
+    tenths = 1000 * part // whole
+    return f"{tenths / 10:.1f}" if tenths % 10 and tenths > 990 else str(tenths // 10)
+
+
 def padding_table(graph: Graph, found: PaddingReach) -> Table:
     """Which units read no padding, axis by axis."""
     rows: list[tuple[Cell, ...]] = []
@@ -175,7 +181,7 @@ def padding_table(graph: Graph, found: PaddingReach) -> Table:
         Column("valid units"),
         Column("read padding"),
     )
-    share = f" ({100 * found.count / found.total:.0f} %)" if found.total else ""
+    share = f" ({_percent(found.count, found.total)} %)" if found.total else ""
     of = f"{found.count:,} of {found.total:,} units of {found.layer}{share}"
     note = f"{of} read no padding in any layer on the way"
     return Table(f"{title(graph)}  layer {found.layer} {show(found.size)}", columns, tuple(rows), (note,))
