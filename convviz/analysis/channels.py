@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from math import prod
 
 from convviz.analysis.cells import MASK
@@ -45,12 +46,15 @@ class Channels:
     graph: Graph
     wrt: str
     layers: tuple[LayerChannels, ...]
+    unread: Mapping[str, str] = field(default_factory=dict)  # layers that could not be followed, and why
 
     def __getitem__(self, name: str) -> LayerChannels:
         for layer in self.layers:
             if layer.layer == name:
                 return layer
         self.graph[name]  # says what is wrong with the name
+        if name in self.unread:
+            raise ConvvizError(self.unread[name])
         raise ConvvizError(f"{name!r} does not depend on {self.wrt}")
 
 
@@ -89,7 +93,7 @@ def channels(graph: Graph, wrt: str | None = None) -> Channels:
                 _own(own),
             )
         )
-    return Channels(graph, lowered.wrt, tuple(layers))
+    return Channels(graph, lowered.wrt, tuple(layers), lowered.unread)
 
 
 def _through(masks: list[int], step: Step) -> list[int]:

@@ -97,6 +97,17 @@ class Lowered:
     rank: int
     nodes: dict[str, LoweredNode]
     sizes: tuple[int, ...]
+    unread: dict[str, str]  # layers that could not be followed, and why; their state is None
+
+    def state(self, name: str) -> State | None:
+        """Where the cells of a layer lie; None where it does not depend on the input.
+
+        Raises ConvvizError for an unknown layer and one that could not be followed.
+        """
+        self.graph[name]
+        if name in self.unread:
+            raise ConvvizError(self.unread[name])
+        return self.nodes[name].state
 
     def last_map(self) -> str:
         """The last layer that still has the input's spatial axes; raises ConvvizError where there is none."""
@@ -125,7 +136,8 @@ def lower(
 
     mode "train" counts batch norm's statistics; with_global follows what reads the whole image, too;
     only_channels: the caller looks at the channel axis alone, so that joins of rows and columns need not be exact.
-    Raises ConvvizError for an unknown input and, naming the layer, where an axis cannot be followed.
+    A layer whose axes cannot be followed, and all behind it, are listed in ``unread``; nothing is guessed.
+    Raises ConvvizError for an unknown input.
     """
     wrt = next(iter(graph.inputs)) if wrt is None else wrt
     if wrt not in graph.inputs:
@@ -145,22 +157,23 @@ def lower(
     also: dict[str, str | None] = dict.fromkeys(graph.inputs)
     order = {node.name: i for i, node in enumerate(graph.nodes)}
     nodes: dict[str, LoweredNode] = {}
+    unread: dict[str, str] = {}
     for node in graph.nodes:
-        if all(states[source] is None for source in node.inputs):
-            done = LoweredNode(node, None)
-        else:
+        done = LoweredNode(node, None)
+        cause = next((unread[source] for source in node.inputs if source in unread), None)
+        if cause is not None:
+            unread[node.name] = cause
+        elif any(states[source] is not None for source in node.inputs):
             try:
                 done = _node(node, states, also, order, rank, mode, with_global, only_channels)
             except Unreadable as err:
-                place = node.where or node.name
-                raise ConvvizError(
-                    f"{node.op.kind} {err.message}; its receptive field cannot be read off "
-                    f"(--treat CLASS=pointwise or --treat CLASS=global would stand in for the module it is in)",
-                    place,
-                ) from None
+                unread[node.name] = (
+                    f"{node.where or node.name}: {node.op.kind} {err.message}; its receptive field cannot be read off "
+                    f"(--treat CLASS=pointwise or --treat CLASS=global would stand in for the module it is in)"
+                )
         nodes[node.name] = done
         states[node.name], also[node.name] = done.state, done.also
-    return Lowered(graph, wrt, rank, nodes, sizes)
+    return Lowered(graph, wrt, rank, nodes, sizes, unread)
 
 
 # -- one node ---------------------------------------------------------------------------------------

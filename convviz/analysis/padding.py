@@ -43,7 +43,9 @@ def padding_reach(result: ReceptiveField, layer: str | None = None) -> PaddingRe
     lowered = result.engine.lowered
     rank = lowered.rank
     layer = layer if layer and rank else lowered.last_map()
-    lowered.graph[layer]
+    state = lowered.state(layer)
+    if state is None:
+        raise ConvvizError(f"{layer} does not depend on {lowered.wrt}")
     clean: dict[str, list[Cells]] = {lowered.wrt: [Cells(0, n) for n in lowered.sizes[:rank]]}
     for name, node in lowered.nodes.items():
         if node.state is None:
@@ -68,9 +70,6 @@ def padding_reach(result: ReceptiveField, layer: str | None = None) -> PaddingRe
         clean[name] = merged or [EMPTY] * rank
         if name == layer:
             break
-    state = lowered.nodes[layer].state
-    if state is None:
-        raise ConvvizError(f"{layer} does not depend on {lowered.wrt}")
     runs = tuple(tuple((r[0], r[-1]) for r in c.runs()) for c in clean[layer])
     return PaddingReach(layer, state.sizes[:rank], runs)
 

@@ -53,7 +53,7 @@ def receptive_field(
     """
     engine = Engine(lower(graph, wrt, mode, with_global))
     layers = []
-    warnings = []
+    warnings = _untold(engine.lowered)
     uncounted: list[str] = []
     for node in graph.nodes:
         rf = engine.field(node.name)
@@ -76,6 +76,16 @@ def receptive_field(
         tuple(engine.misaligned),
         engine,
     )
+
+
+def _untold(lowered: Lowered) -> list[str]:
+    """One line for each layer that could not be followed, with how many more lie behind it."""
+    causes = list(lowered.unread.values())
+    behind = {cause: causes.count(cause) - 1 for cause in causes}
+    return [
+        cause + (f"; so it is with {n} layer{'s' * (n > 1)} behind it" if n else "")
+        for cause, n in behind.items()
+    ]
 
 
 def unit(
@@ -101,8 +111,7 @@ def unit(
         )
     rank, unit = lowered.rank, tuple(unit)
     layer = layer if layer and rank else lowered.last_map()
-    lowered.graph[layer]
-    state = lowered.nodes[layer].state
+    state = lowered.state(layer)
     if state is None:
         return Unit(layer, unit, None, None, None, 0, False)
     sizes = state.sizes[:rank]
