@@ -19,6 +19,8 @@ from convviz.analysis.padding import padding_reach
 from convviz.analysis.results import ReceptiveField
 from convviz.analysis.stages import stages
 from convviz.errors import ConvvizError
+from convviz.graph import GraphBuilder
+from convviz.ops import build
 from convviz.read import bundled, read
 from convviz.report import documents, terminal, views
 from convviz.report.data import clean, dumps, rf_data
@@ -391,3 +393,19 @@ def test_a_result_shows_itself() -> None:
     made = result("code8")
     assert str(made).startswith("code8  input 1x28x28\n")
     assert made._repr_html_().startswith('<div class="convviz">')
+
+
+def test_global_layers_of_a_side_path_are_not_told_as_all_that_follow() -> None:
+    builder = GraphBuilder("gate", {"input": (4, 8, 8)})
+    builder.add("conv", build("conv", {"out_channels": 4, "kernel_size": 3, "padding": 1}), ["input"])
+    builder.add("pool", build("global_avg_pool"), ["conv"])
+    builder.add("sigmoid", build("sigmoid"), ["pool"])
+    builder.add("mul", build("mul"), ["conv", "sigmoid"])
+    aside = receptive_field(builder.build())
+    assert "global: a unit of pool and 1 layer more reads all" in " ".join(render_rf(aside, "table").split())
+    straight = GraphBuilder("straight", {"input": (4, 8, 8)})
+    straight.add("pool", build("global_avg_pool"), ["input"])
+    straight.add("relu", build("relu"), ["pool"])
+    assert "global: from pool on, a unit reads" in " ".join(
+        render_rf(receptive_field(straight.build()), "table").split()
+    )

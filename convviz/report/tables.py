@@ -250,16 +250,14 @@ def rf_notes(result: ReceptiveField, holes: bool = False, rate: float | None = N
         f"{human_bytes(4 * numbers)} of activations ({numbers:,} float32)"
     ]
     if len(graph.inputs) > 1:
-        unseen = sum(layer.rf is None for layer in result)
+        unread = result.engine.lowered.unread if result.engine else {}
+        unseen = sum(layer.rf is None and layer.node.name not in unread for layer in result)
         told = f"; {unseen} layers (–) do not depend on it" if unseen > 1 else ""
         told = "; 1 layer (–) does not depend on it" if unseen == 1 else told
         notes.append(f"receptive fields on input {result.wrt!r}{told}")
     notes += also_global_notes(result)
     fields = [layer.rf for layer in result if layer.rf]
-    first = next((layer for layer in result if layer.rf and layer.rf.is_global), None)
-    if first is not None and first.rf is not None:
-        cells = f", {show(first.rf.size)} input cells" if first.rf.size else ""
-        notes.append(f"global: from {first.node.name} on, a unit reads all that comes before it{cells}")
+    notes += _global_notes(result)
     if any(field.min != field.size for field in fields):
         notes.append(
             "a–b: the receptive field depends on the output's position; smallest and largest are shown"
@@ -278,6 +276,21 @@ def rf_notes(result: ReceptiveField, holes: bool = False, rate: float | None = N
             f"past, future: samples at {rate:g} a second that a unit sees before and after its own position"
         )
     return notes + [f"warning: {warning}" for warning in result.warnings]
+
+
+def _global_notes(result: ReceptiveField) -> list[str]:
+    """Which layers read everything: all from one on, or those of side paths such as gates."""
+    marks = [bool(layer.rf and layer.rf.is_global) for layer in result if layer.rf]
+    names = [layer.node.name for layer in result if layer.rf and layer.rf.is_global]
+    if not names:
+        return []
+    size = max((layer.rf.size for layer in result if layer.rf and layer.rf.is_global), default=())
+    cells = f", {show(size)} input cells" if size else ""
+    if all(marks[marks.index(True) :]):
+        return [f"global: from {names[0]} on, a unit reads all that comes before it{cells}"]
+    count = len(names) - 1
+    more = f" and {count} layer{'s' * (count > 1)} more" if count else ""
+    return [f"global: a unit of {names[0]}{more} reads all that comes before it{cells}"]
 
 
 MOST = 2  # misaligned joins that are told one by one
