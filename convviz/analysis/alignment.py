@@ -66,12 +66,15 @@ def _remedy(
     lowered: Lowered,
     fields: Mapping[str, Footprint],
 ) -> str:
-    """Which padding would bring the centres of two paths together."""
+    """Which padding would bring the centres of two paths together; that of the widest window is the one to move."""
     later = 0 if at[0] > at[1] else 1  # its window must start earlier: more padding in front
     gap = abs(at[0] - at[1])
-    for path, sign in ((paths[later], 1), (paths[1 - later], -1)):
-        name = path
-        while name in lowered.nodes and len(lowered.nodes[name].edges) == 1:
+    chains = [_chain(path, lowered) for path in paths]
+    choices = []
+    for side, sign in ((later, 1), (1 - later, -1)):
+        for name in chains[side]:
+            if name in chains[1 - side]:
+                break  # from here on back both paths are one, and move together
             (edge,) = lowered.nodes[name].edges
             table = fields[edge.source].axes[axis]
             for step in edge.steps[axis]:
@@ -81,6 +84,19 @@ def _remedy(
                     continue
                 before = window.padding + sign * gap / table.jump
                 if before.denominator == 1 and before >= 0:
-                    return f"a padding of {before} in front of {name} (now {window.padding}) would align them"
-            name = edge.source
-    return "no whole padding on either path aligns them; a kernel that is one cell larger or smaller would"
+                    choices.append((window.dilation * (window.kernel - 1), before, name, window.padding))
+    if not choices:
+        return (
+            "no whole padding on either path aligns them; a kernel that is one cell larger or smaller would"
+        )
+    _, before, name, now = max(choices, key=lambda choice: choice[0])
+    return f"a padding of {before} in front of {name} (now {now}) would align them"
+
+
+def _chain(name: str, lowered: Lowered) -> list[str]:
+    """A layer and those before it, back to where paths join or to the input."""
+    chain = []
+    while name in lowered.nodes and len(lowered.nodes[name].edges) == 1:
+        chain.append(name)
+        name = lowered.nodes[name].edges[0].source
+    return chain
