@@ -6,6 +6,7 @@ leave with 1 where a check that the user asked for has failed.
 
 from __future__ import annotations
 
+import codecs
 import os
 import sys
 import traceback
@@ -29,6 +30,19 @@ COMMANDS = {
     "completion": "completion",
 }
 ALIASES = {"summary": "rf"}
+
+
+PLAIN = "convviz.plain"  # how characters that a stream lacks are written: by one of ASCII, so that columns still align
+ASCII = str.maketrans("→–…Δ−─×·│", ">-~d--x.|")
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeEncodeError)
+    lacking = error.object[error.start : error.end].translate(ASCII)
+    return "".join(c if c.isascii() else "?" for c in lacking), error.end
+
+
+codecs.register_error(PLAIN, _plain)
 
 
 class Main(click.Group):
@@ -73,7 +87,7 @@ class Main(click.Group):
             return super().main(args, name or "convviz", complete_var, False, **extra)
         for stream in (sys.stdout, sys.stderr):
             if hasattr(stream, "reconfigure"):
-                stream.reconfigure(errors="replace")  # a terminal without → shows ?, and does not fail
+                stream.reconfigure(errors=PLAIN)
         try:
             code = super().main(args, name or "convviz", complete_var, False, **extra)
             sys.stdout.flush()
