@@ -320,3 +320,10 @@ def test_places_of_a_unit_in_tokens() -> None:
     state = receptive_field(builder.build()).engine.lowered.nodes["permute"].state
     assert state is not None
     assert locate(state, (2, 3)) == [[13], [0, 1, 2]]
+
+
+def test_progress_is_told_and_ends_at_all_of_it() -> None:
+    graph = convviz.read("lenet5")
+    told: list[float] = []
+    verify(graph, convviz.receptive_field(graph), budget=60, progress=told.append)
+    assert told == sorted(told) and 0 < told[0] <= told[-1] == 1.0

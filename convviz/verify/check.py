@@ -99,17 +99,19 @@ def verify(
     budget: float = 5.0,
     seed: int = 0,
     units: int | None = None,
+    progress: Callable[[float], None] | None = None,
 ) -> Verification:
     """Compare ``result`` with autograd on the real net, unit by unit, for about ``budget`` seconds.
 
     module: the user's own, where ``graph`` was read from one (with ``input`` and ``treat`` as it was read).
     units: at most so many of a layer. The last and the first layer are always asked.
+    progress: told the share of the work, or of the budget, that is done.
     Raises ConvvizError where the module cannot be run.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # two on a machine that is busy are ten times slower than one
     try:
-        return _verify(graph, result, module, input, treat, budget, seed, units)
+        return _verify(graph, result, module, input, treat, budget, seed, units, progress)
     finally:
         torch.set_num_threads(threads)
 
@@ -123,6 +125,7 @@ def _verify(
     budget: float,
     seed: int,
     units: int | None,
+    progress: Callable[[float], None] | None,
 ) -> Verification:
     start = time.perf_counter()
     run = Run(graph, result)
@@ -132,6 +135,7 @@ def _verify(
         run.exported()
     layers = [node for node in graph if node.name in run.values and run.lowered[node.name].state is not None]
     queues = {node.name: run.candidates(node, seed)[:units] for node in layers}
+    total = sum(map(len, queues.values()))
     asked: dict[str, int] = {}
     wrong: list[Disagreement] = []
     order = [layers[i].name for i in spread_out(len(layers))]
@@ -146,6 +150,10 @@ def _verify(
                 if found is None:
                     continue
                 asked[name] = asked.get(name, 0) + 1
+                if progress is not None:
+                    progress(
+                        min(1.0, max((time.perf_counter() - start) / budget, sum(asked.values()) / total))
+                    )
                 wrong += compare(result, name, unit, found)
         must = set()
         if time.perf_counter() - start > budget:
