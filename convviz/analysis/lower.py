@@ -18,8 +18,8 @@ from typing import NamedTuple
 
 from convviz.errors import ConvvizError
 from convviz.graph import Graph, Node
-from convviz.ops.base import Along, AxisRead, Op, Reads, Regroup, Shape, pointwise, show
-from convviz.ops.relations import SAME, Blocks, Relation, Rows, Table, Window
+from convviz.ops.base import Along, Op, Reads, Regroup, Shape, show
+from convviz.ops.relations import Blocks, Relation, Rows, Table, Window
 
 NOWHERE = -1  # the axis of a digit that locates nothing on the input
 
@@ -742,17 +742,3 @@ def _contraction(d: Digit, n: int) -> Step:
         return Step(Window(size, 1, div), n, div)
     rows = Rows(div, lambda o: range(o, o + size * div, div))
     return Step(Table(rows, size * div), n, n // size)
-
-
-__all__ = [
-    "AxisRead",
-    "Edge",
-    "Lowered",
-    "LoweredNode",
-    "State",
-    "Step",
-    "Steps",
-    "lower",
-    "pointwise",
-    "SAME",
-]
