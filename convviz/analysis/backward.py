@@ -11,7 +11,8 @@ from itertools import product
 from math import prod
 
 from convviz.analysis.cells import EMPTY, MASK, Cells, from_range, union
-from convviz.analysis.lower import Lowered, Step
+from convviz.analysis.layout import Step
+from convviz.analysis.lower import Lowered
 from convviz.ops.relations import Window, inside
 
 Box = tuple[Cells, ...]

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from math import prod
 
 from convviz.analysis.cells import MASK
-from convviz.analysis.lower import Step, lower
+from convviz.analysis.layout import Step
+from convviz.analysis.lower import lower
 from convviz.errors import ConvvizError
 from convviz.graph import Graph
 from convviz.ops.relations import Blocks, inside

@@ -21,7 +21,7 @@ from math import gcd, lcm, prod
 import numpy as np
 
 from convviz.analysis.cells import EMPTY, MASK, Cells, from_mask, union
-from convviz.analysis.lower import Step
+from convviz.analysis.layout import Step
 from convviz.ops.relations import Relation, Window, inside
 
 ROWS = 1 << 14  # the longest period whose rows are all made

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import prod
 
 from convviz.analysis.cells import EMPTY, Cells, from_mask, union
-from convviz.analysis.lower import Step
+from convviz.analysis.layout import Step
 from convviz.analysis.results import ReceptiveField
 from convviz.errors import ConvvizError
 from convviz.ops.relations import Window

@@ -19,7 +19,8 @@ from convviz.analysis.footprint import (
     joined,
     merge,
 )
-from convviz.analysis.lower import Edge, Lowered, LoweredNode, Step, lower
+from convviz.analysis.layout import Step
+from convviz.analysis.lower import Edge, Lowered, LoweredNode, lower
 from convviz.analysis.results import Field, Layer, Misalignment, ReceptiveField, Unit
 from convviz.errors import ConvvizError
 from convviz.graph import Graph

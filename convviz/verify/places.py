@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator, Sequence
 from itertools import product
 
-from convviz.analysis.lower import State
+from convviz.analysis.layout import State
 
 
 def spread_out(n: int) -> list[int]:
