@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from itertools import combinations
 
-from convviz.analysis.footprint import AxisMap, Footprint
+from convviz.analysis.axis_map import AxisMap
+from convviz.analysis.footprint import Footprint
 from convviz.analysis.lower import Lowered, LoweredNode
 from convviz.analysis.results import Misalignment
 from convviz.ops.relations import Window

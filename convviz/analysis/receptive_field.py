@@ -6,19 +6,10 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from convviz.analysis import alignment, backward
+from convviz.analysis.axis_map import AxisMap, compose, constant, identity, merge
 from convviz.analysis.cells import MASK, Cells, union
-from convviz.analysis.footprint import (
-    AxisMap,
-    Footprint,
-    JointMap,
-    box_region,
-    compose,
-    constant,
-    identity,
-    join_regions,
-    joined,
-    merge,
-)
+from convviz.analysis.footprint import Footprint, joined
+from convviz.analysis.joint import JointMap, box_region, join_regions
 from convviz.analysis.layout import Step
 from convviz.analysis.lower import Edge, Lowered, LoweredNode, lower
 from convviz.analysis.results import Field, Layer, Misalignment, ReceptiveField, Unit
