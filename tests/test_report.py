@@ -202,7 +202,7 @@ def test_json_is_as_the_design_fixes_it() -> None:
     assert data["totals"] == {"params": 13808, "macs": 3393376}
     first = data["layers"][0]
     assert list(first) == ["name", "op", "fields", "inputs", "in", "out", "params", "macs", "rf"]
-    assert first["fields"]["kernel_size"] == [3, 3] and first["fields"]["padding"] == [[0, 0], [0, 0]]
+    assert first["fields"]["kernel_size"] == [3, 3] and first["fields"]["padding"] == [0, 0]
     assert (first["inputs"], first["in"], first["out"]) == (["input"], [[1, 28, 28]], [16, 26, 26])
     assert first["rf"] == {
         "size": [3, 3],
@@ -409,3 +409,13 @@ def test_global_layers_of_a_side_path_are_not_told_as_all_that_follow() -> None:
     assert "global: from pool on, a unit reads" in " ".join(
         render_rf(receptive_field(straight.build()), "table").split()
     )
+
+
+def test_padding_in_json_is_written_as_in_model_yaml() -> None:
+    builder = GraphBuilder("pads", {"input": (1, 8, 8)})
+    for i, padding in enumerate((1, [1, 2], [[1, 2], [0, 0]], "same")):
+        builder.add(
+            f"c{i}", build("conv", {"out_channels": 1, "kernel_size": 3, "padding": padding}), ["input"]
+        )
+    layers = rf_data(receptive_field(builder.build()))["layers"]
+    assert [layer["fields"]["padding"] for layer in layers] == [[1, 1], [1, 2], [[1, 2], [0, 0]], "same"]

@@ -33,6 +33,14 @@ def clean(value: Any) -> Any:
     return value if value is None or isinstance(value, bool | int | float | str) else str(value)
 
 
+def _as_written(name: str, value: Any) -> Any:
+    """Padding with as much behind as in front is one number for each axis, as torch and model.yaml have it."""
+    pairs = name == "padding" and isinstance(value, tuple) and all(isinstance(v, tuple) for v in value)
+    if pairs and all(before == after for before, after in value):
+        return [before for before, _ in value]
+    return value
+
+
 def rf_data(result: ReceptiveField, *, rate: float | None = None) -> dict[str, Any]:
     """``name, input, layers, totals``; besides, where there are any: ``wrt``, ``misaligned``,
     ``warnings``.
@@ -84,7 +92,7 @@ def node_data(node: Node) -> dict[str, Any]:
     return {
         "name": node.name,
         "op": node.op.kind,
-        "fields": clean(node.op.fields()),
+        "fields": {name: clean(_as_written(name, value)) for name, value in node.op.fields().items()},
         "inputs": list(node.inputs),
         "in": [list(shape) for shape in node.ins],
         "out": list(node.out),
