@@ -27,6 +27,7 @@ TALL = 10.5  # inches at most for all rungs
 MARGIN = 0.35  # inches
 LETTER = 8.6  # points of a rung's label
 NAME = 24  # characters of a layer's name
+ROOM = 0.3  # of the panel's width: the narrowest input that has room for its name
 FLAT = 5  # times as wide as high is an input with no room for its name
 REACH = 4  # of the input's length: how far beyond the input the view goes at most
 
@@ -232,7 +233,8 @@ def _input(ax: Axes, ladder: Growth, look: Theme) -> None:
         f"The largest outlines reach further than is drawn ({show(last.field.size)})." if _cut(ladder) else ""
     )
     paper = {"facecolor": look.paper, "alpha": 0.8, "linewidth": 0, "pad": 1.2}
-    inside = rows * FLAT > columns  # else its name would hide it
+    left, right = ax.get_xlim()
+    inside = rows * FLAT > columns > ROOM * (right - left)  # else its name would hide it, or stick out
     name = ax.annotate(
         f"input {show(ladder.shape)}",
         (-0.5, rows - 0.5),
