@@ -13,6 +13,7 @@ from convviz.analysis.results import ReceptiveField
 from convviz.errors import ConvvizError, nearest
 from convviz.graph import Graph, Node
 from convviz.ops import OPS
+from convviz.ops.conv import is_depthwise
 
 
 @dataclass(frozen=True)
@@ -54,16 +55,12 @@ def _kernel(node: Node) -> int:
     return prod(getattr(node.op, "kernel_size", (1,)))
 
 
-def _channels(node: Node) -> int:
-    return node.ins[0][-len(getattr(node.op, "kernel_size", ())) - 1]
-
-
 def _grouped(node: Node, graph: Graph) -> bool:
     return _convs(node) and getattr(node.op, "groups", 1) > 1
 
 
 def _depthwise(node: Node, graph: Graph) -> bool:
-    return _grouped(node, graph) and getattr(node.op, "groups", 1) == _channels(node)
+    return _convs(node) and is_depthwise(node.op, node.ins[0])
 
 
 def _pointwise(node: Node, graph: Graph) -> bool:
@@ -94,9 +91,7 @@ def _spatially_separable(node: Node, graph: Graph) -> bool:
 
 
 def _padded(node: Node, graph: Graph) -> bool:
-    pads = getattr(node.op, "pads", None)
-    values = pads() if pads else getattr(node.op, "padding", ())
-    return any(any(v) if isinstance(v, tuple) else v for v in values)
+    return any(before or after for before, after in node.op.pads())
 
 
 def _global_pool(node: Node, graph: Graph) -> bool:

@@ -138,6 +138,10 @@ class Op:
         """The same op in PyTorch source."""
         raise ConvvizError(f"{self.kind} has no PyTorch source")
 
+    def pads(self) -> tuple[tuple[int, int], ...]:
+        """Cells of padding (before, after) each spatial axis; empty for an op that has none."""
+        return tuple(p if isinstance(p, tuple) else (p, p) for p in getattr(self, "padding", ()))
+
     # -- what follows from it -----------------------------------------------------------------------
     def params(self, *ins: Shape) -> int:
         """Number of trained parameters."""

@@ -265,6 +265,13 @@ class ConvTranspose(Op):
         )
 
 
+def is_depthwise(op: Op, shape: Shape) -> bool:
+    """Whether a conv or transposed conv on a map of this shape has a group for each of several channels."""
+    assert isinstance(op, Conv | ConvTranspose)
+    _, channels, _ = split_map(shape, op.rank, op.kind)
+    return op.groups == channels > 1
+
+
 # -- the named forms: functions that return the fields of `conv` nodes -------------------------------
 def depthwise(channels: int, fields: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Fields of a depthwise conv: one filter (or ``multiplier`` of them) for every input channel."""

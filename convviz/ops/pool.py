@@ -47,7 +47,7 @@ class WindowPool(Op):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "stride", self.stride or self.kernel_size)
-        for pad, k in zip(self.pads(), self.kernel_size, strict=True):
+        for pad, k in zip(self.margins(), self.kernel_size, strict=True):
             if pad > k // 2:
                 raise FieldError("padding", f"must be at most half of the kernel, {k // 2}, got {pad}")
 
@@ -55,7 +55,8 @@ class WindowPool(Op):
     def rank(self) -> int:
         return len(self.kernel_size)
 
-    def pads(self) -> tuple[int, ...]:
+    def margins(self) -> tuple[int, ...]:
+        """Padding of each axis, the same on both sides; 0 where the pool has no such field."""
         return getattr(self, "padding", (0,) * self.rank)
 
     def dilations(self) -> tuple[int, ...]:
@@ -63,14 +64,16 @@ class WindowPool(Op):
 
     def shape(self, *ins: Shape) -> Shape:
         lead, channels, space = split_map(ins[0], self.rank, self.kind)
-        sizes = zip(space, self.kernel_size, self.stride, self.dilations(), self.pads(), strict=True)
+        sizes = zip(space, self.kernel_size, self.stride, self.dilations(), self.margins(), strict=True)
         return (*lead, channels, *(window_size(n, k, s, d, p, p, self.ceil_mode) for n, k, s, d, p in sizes))
 
     def windows(self) -> tuple[Window, ...]:
         """One record for each spatial axis."""
         return tuple(
             Window(k, s, d, p)
-            for k, s, d, p in zip(self.kernel_size, self.stride, self.dilations(), self.pads(), strict=True)
+            for k, s, d, p in zip(
+                self.kernel_size, self.stride, self.dilations(), self.margins(), strict=True
+            )
         )
 
     def reads(self, *ins: Shape) -> tuple[Along, ...]:
@@ -81,7 +84,7 @@ class WindowPool(Op):
         out = self.shape(x.shape[1:])[1:]
         widths = []
         for n, o, k, s, d, p in zip(
-            x.shape[2:], out, self.kernel_size, self.stride, self.dilations(), self.pads(), strict=True
+            x.shape[2:], out, self.kernel_size, self.stride, self.dilations(), self.margins(), strict=True
         ):
             reach = (
                 (o - 1) * s + d * (k - 1) + 1

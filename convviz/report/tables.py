@@ -10,6 +10,7 @@ from convviz.analysis.results import Field, Layer, ReceptiveField
 from convviz.errors import ConvvizError
 from convviz.graph import Graph, Node
 from convviz.ops.base import Shape, show
+from convviz.ops.conv import is_depthwise
 from convviz.report.formats import render
 from convviz.report.model import Cell, Column, Pair, Table, plain
 
@@ -195,8 +196,7 @@ def op_label(node: Node) -> str:
     op = node.op
     groups = getattr(op, "groups", 1)
     if groups > 1 and op.kind.startswith("conv"):
-        channels = node.ins[0][-len(getattr(op, "kernel_size", ())) - 1]
-        if op.kind == "conv" and groups == channels:
+        if op.kind == "conv" and is_depthwise(op, node.ins[0]):
             return "depthwise_conv"
         return f"{op.kind} g{groups}"
     factor = (
@@ -226,10 +226,9 @@ def window_label(node: Node) -> str:
 
 def padding_label(node: Node) -> Cell:
     """Padding by axis; ``a+b`` where an axis has more on one side than on the other."""
-    pads = node.op.pads() if hasattr(node.op, "pads") else getattr(node.op, "padding", None)
-    if pads is None or isinstance(pads, str | int):
-        return pads
-    sides = [pad if isinstance(pad, tuple) else (pad, pad) for pad in pads]
+    sides = node.op.pads()
+    if not sides:
+        return None
     if all(before == after for before, after in sides):
         return tuple(before for before, _ in sides)
     shown = [f"{before}+{after}" if before != after else str(before) for before, after in sides]
