@@ -8,6 +8,7 @@ and the colours are Okabe and Ito's, which stay apart for every common kind of c
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from convviz.errors import ConvvizError, nearest
 
@@ -99,8 +100,24 @@ THEMES = {theme.name: theme for theme in (LIGHT, DARK)}
 # Colormap names as matplotlib knows them: data around 0, weights around 0, counts.
 MAPS = {"data": "RdBu_r", "weights": "PuOr", "counts": "viridis"}
 
-# Families in order of preference; the last of each comes with matplotlib.
+# What happens to a cell in a step of a plan -> the role that shows it.
+MARKS = {
+    "read": "active",
+    "written": "active",
+    "winner": "active",
+    "fed": "active",
+    "weight": "kernel",
+    "hole": "muted",
+    "shared": "shared",
+}
+
+# Families in order of preference; the first of each is bundled, the last comes with matplotlib.
 FONTS = {"text": ("Inter", "DejaVu Sans"), "numbers": ("JetBrains Mono", "DejaVu Sans Mono")}
+
+
+def font_files() -> list[Path]:
+    """The bundled fonts, cut down to Latin, Greek, arrows and mathematics (licence: fonts/OFL.txt)."""
+    return sorted((Path(__file__).parent / "fonts").glob("*.ttf"))
 
 
 def theme(name: str) -> Theme:

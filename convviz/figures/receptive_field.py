@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from convviz import theme as themes
 from convviz.analysis.growth import Growth, Step, growth
 from convviz.analysis.results import ReceptiveField
 from convviz.errors import ConvvizError
-from convviz.figures import check_picture
+from convviz.figures import canvas, check_picture
+from convviz.figures.canvas import MARGIN
 from convviz.ops.base import show
 from convviz.report.model import plain, shorten
 from convviz.report.tables import window_label
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 GRID = 72  # input cells along an axis up to which the grid is drawn
 ROW = 0.27  # inches of a rung
 TALL = 10.5  # inches at most for all rungs
-MARGIN = 0.35  # inches
 LETTER = 8.6  # points of a rung's label
 NAME = 24  # characters of a layer's name
 ROOM = 0.3  # of the panel's width: the narrowest input that has room for its name
@@ -37,24 +37,13 @@ def plot(result: ReceptiveField, path: str | Path, *, theme: str = "light", titl
     nothing grows.
     """
     check_picture(path)
-    import matplotlib
-
-    settings: dict[Any, Any] = {"font.family": "DejaVu Sans", "svg.hashsalt": "convviz", "pdf.fonttype": 42}
-    with matplotlib.rc_context(settings):
+    with canvas.style():
         made = figure(result, theme=theme, title=title)
-        made.savefig(
-            path,
-            dpi=160,
-            facecolor=made.get_facecolor(),
-            metadata=_metadata(result, Path(path).suffix.lower()),
-        )
+        canvas.save(made, path, title=f"Receptive field of {result.graph.name}", words=description(result))
 
 
 def figure(result: ReceptiveField, *, theme: str = "light", title: str | None = None) -> Figure:
     """The picture as a matplotlib figure, on no screen and in no global state."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     look = themes.theme(theme)
     ladder = growth(result)
     rank = len(ladder.shape)
@@ -70,8 +59,7 @@ def figure(result: ReceptiveField, *, theme: str = "light", title: str | None = 
     bars = 3.1 if rank > 1 else 5.2
     low, start = 0.62, MARGIN + (side + 0.35 if side else 0) + names + windows
     size = (max(start + bars + numbers + MARGIN, 7.6), low + height + 1.2)
-    made = Figure(figsize=size, facecolor=look.paper)
-    FigureCanvasAgg(made)
+    made = canvas.page(*size, look)
 
     def axes(x: float, y: float, width: float, tall: float) -> Axes:
         return made.add_axes((x / size[0], y / size[1], width / size[0], tall / size[1]))
@@ -80,17 +68,7 @@ def figure(result: ReceptiveField, *, theme: str = "light", title: str | None = 
         _input(axes(MARGIN, low + height - side, side, side), ladder, look)
     ax = axes(start, low, size[0] - start - numbers - MARGIN, height)
     _rungs(ax, ladder, look, letter, 72 * height / rows, 72 * windows, ribbons=rank == 1)
-    x = MARGIN / size[0]
-    made.text(
-        x,
-        1 - 0.38 / size[1],
-        title or headline(ladder),
-        color=look.ink,
-        size=13.5,
-        weight="bold",
-        va="center",
-    )
-    made.text(x, 1 - 0.7 / size[1], caption(ladder), color=look.faint_ink, size=8.8, va="center")
+    canvas.header(made, look, title or headline(ladder), caption(ladder))
     return made
 
 
@@ -140,16 +118,6 @@ def description(result: ReceptiveField) -> str:
     if ladder.first_global is not None:
         text += f" From {ladder.first_global.node.name} on a unit reads the whole input."
     return text
-
-
-def _metadata(result: ReceptiveField, suffix: str) -> dict[str, Any]:
-    words = description(result)
-    name = f"Receptive field of {result.graph.name}"
-    if suffix == ".svg":
-        return {"Title": name, "Description": words, "Date": None, "Creator": "convviz"}
-    if suffix == ".pdf":
-        return {"Title": name, "Subject": words, "CreationDate": None, "Creator": "convviz"}
-    return {"Title": name, "Description": words, "Software": "convviz"}
 
 
 # -- left: the input ------------------------------------------------------------------------------------
