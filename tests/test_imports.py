@@ -27,7 +27,8 @@ MAY = {
     "build": {"ops", "graph", "export"},
     "verify": {"ops", "graph", "read", "analysis", "export", "build"},
     "plan": {"ops", "graph", "analysis"},
-    "report": {"ops", "graph", "analysis", "theme"},
+    "report": {"ops", "graph", "analysis", "plan", "theme"},
+    "probe": {"ops", "graph", "read", "analysis", "export", "build", "verify"},
     "figures": {"ops", "graph", "analysis", "plan", "report", "theme"},
 }
 # Parts whose files may import what is heavy, even at their top.
@@ -35,11 +36,12 @@ EDGE = {
     "read": {"torch"},
     "build": {"torch"},
     "verify": {"torch"},
+    "probe": {"torch"},
     "figures": {"matplotlib"},
     "train": {"torch", "matplotlib"},
 }
 # Results show themselves in a notebook, which only the writers can do; these imports are in functions.
-SHOW = {("analysis", "report")}
+SHOW = {("analysis", "report"), ("plan", "report"), ("probe", "report")}
 
 FILES = sorted(path for path in ROOT.rglob("*.py") if path.parent != ROOT / "zoo")
 

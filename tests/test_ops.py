@@ -83,6 +83,8 @@ def examples() -> Iterator[Case]:
         )
         yield of("lp_pool", shape, norm_type=2, kernel_size=2)
         yield of("lp_pool", shape, norm_type=3, kernel_size=2, stride=1)
+        yield of("lp_pool", shape, norm_type=2, kernel_size=3, stride=2, ceil_mode=True)
+        yield of("lp_pool", shape, norm_type=1, kernel_size=4, stride=3, ceil_mode=True)
         for kind in ("adaptive_avg_pool", "adaptive_max_pool"):
             for size in (1, 2, 3, 5, [None] * (rank - 1) + [3]):
                 yield of(kind, shape, output_size=size)

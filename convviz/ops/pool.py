@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from abc import abstractmethod
+from math import prod
 from typing import Any, ClassVar
 
 import numpy as np
@@ -94,6 +95,16 @@ class WindowPool(Op):
         win = patches(x, self.kernel_size, self.stride, self.dilations())
         return win[(slice(None), slice(None), *(slice(o) for o in out))]
 
+    def counts(self, space: Shape, out: Shape) -> Array:
+        """(*out): the cells of each window, padding counted where the pool says so, never what sticks out beyond it."""
+        padded = getattr(self, "count_include_pad", True)
+        each = []
+        for n, o, k, s, p in zip(space, out, self.kernel_size, self.stride, self.margins(), strict=True):
+            start = np.arange(o) * s - p
+            low, high = (-p, n + p) if padded else (0, n)
+            each.append(np.minimum(start + k, high) - np.maximum(start, low))
+        return functools.reduce(np.multiply.outer, each)
+
     def window_axes(self) -> tuple[int, ...]:
         return tuple(range(-self.rank, 0))
 
@@ -147,19 +158,13 @@ class AvgPool(WindowPool):
         total = self.views(x, 0.0).sum(self.window_axes())
         return unflatten_lead(total / self.counts(x.shape[2:], total.shape[2:]), lead)
 
-    def counts(self, space: Shape, out: Shape) -> Array:
-        """(*out): the cells that each window divides by."""
-        each = []
-        for n, o, k, s, p in zip(space, out, self.kernel_size, self.stride, self.padding, strict=True):
-            start = np.arange(o) * s - p
-            low, high = (-p, n + p) if self.count_include_pad else (0, n)
-            each.append(np.minimum(start + k, high) - np.maximum(start, low))
-        return functools.reduce(np.multiply.outer, each)
-
 
 @register
 class LpPool(WindowPool):
-    """p-norm of each window. Source: torch.nn.LPPool2d."""
+    """p-norm of each window; torch takes a window that ``ceil_mode`` cuts short for as many cells as a whole one.
+
+    Source: torch.nn.LPPool2d.
+    """
 
     kind: ClassVar[str] = "lp_pool"
     norm_type: float = spec(number(1))
@@ -169,8 +174,10 @@ class LpPool(WindowPool):
 
     def forward(self, *xs: Array, weights: Weights | None = None, mode: str = "eval") -> Array:
         x, lead = flatten_lead(xs[0], self.rank)
-        total = (self.views(x, 0.0) ** self.norm_type).sum(self.window_axes())
-        return unflatten_lead(np.maximum(total, 0) ** (1 / self.norm_type), lead)
+        with np.errstate(invalid="ignore"):  # negative numbers have no root and some no power: nan, as in torch
+            total = (self.views(x, 0.0) ** self.norm_type).sum(self.window_axes())
+            total = total * (prod(self.kernel_size) / self.counts(x.shape[2:], total.shape[2:]))
+            return unflatten_lead(total ** (1 / self.norm_type), lead)
 
 
 @record
