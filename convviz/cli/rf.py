@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +10,7 @@ import click
 
 from convviz.cli.options import Model, Unit, load, model_options, parse_inputs, parse_treat
 from convviz.cli.output import FORMATS, check_writable, choose_format, emit, output_options, write_table
+from convviz.cli.progress import progress
 from convviz.errors import ConvvizError
 
 if TYPE_CHECKING:
@@ -169,20 +167,6 @@ def _view(result: ReceptiveField, view: str, layer: str | None, format: str, out
         write_table(views.TABLES[view](result.graph, found), format, output)
 
 
-@contextmanager
-def _progress(what: str) -> Iterator[Callable[[float], None] | None]:
-    """A bar on stderr for work of some seconds; none where nobody watches."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=1.0)
-        yield lambda share: bar.update(task, completed=share)
-
-
 def _verify(
     model: str,
     result: ReceptiveField,
@@ -202,8 +186,8 @@ def _verify(
         from convviz.read.torch_module import load_module
 
         module = load_module(model, weights)  # the user's own, never one rebuilt from the graph
-    with _progress("verifying") as progress:
-        report = verify(result.graph, result, module=module, budget=budget, progress=progress, **options)
+    with progress("verifying") as share:
+        report = verify(result.graph, result, module=module, budget=budget, progress=share, **options)
     click.echo(str(report), err=apart)
     if not report.passed:
         raise click.exceptions.Exit(1)

@@ -1,0 +1,1 @@
+"""Measurements on real modules, with torch: gradients, trained weights, tiled inference."""
