@@ -46,7 +46,7 @@ def reach(
                         cells = image(step, cells, clip, wrap)
                     back.append(cells)
                 if all(back):
-                    _insert(into, tuple(back))
+                    insert(into, tuple(back))
     return pending.get(lowered.wrt, [])
 
 
@@ -86,7 +86,7 @@ def image(step: Step, cells: Cells, clip: bool = True, wrap: bool = True) -> Cel
     return out.clip(n) if clip else out
 
 
-def _insert(boxes: list[Box], new: Box) -> None:
+def insert(boxes: list[Box], new: Box) -> None:
     """Add a box: nothing if it lies in another, joined with one that differs along a single axis."""
     while True:
         for i, old in enumerate(boxes):

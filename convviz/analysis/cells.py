@@ -124,7 +124,7 @@ class Cells:
         return hash((self.lo, self.span, self.bits) if self.span else 0)
 
     def __repr__(self) -> str:
-        few = self.known and self.span < 200
+        few = self.dense or (self.known and self.span < 200)
         parts = [f"{r[0]}..{r[-1]}" for r in self.runs()] if few else [f"{self.lo}..{self.hi} with holes"]
         return f"Cells({', '.join(parts)})"
 
