@@ -85,6 +85,9 @@ def examples() -> Iterator[Case]:
         yield of("lp_pool", shape, norm_type=3, kernel_size=2, stride=1)
         yield of("lp_pool", shape, norm_type=2, kernel_size=3, stride=2, ceil_mode=True)
         yield of("lp_pool", shape, norm_type=1, kernel_size=4, stride=3, ceil_mode=True)
+        for kind in ("max_pool", "avg_pool")[: 1 if rank == 3 else 2]:  # a window larger than the input
+            yield of(kind, (2, *(2,) * rank), kernel_size=3, ceil_mode=True)
+            yield of(kind, (2, *(1,) * rank), kernel_size=4, padding=1, stride=3, ceil_mode=True)
         for kind in ("adaptive_avg_pool", "adaptive_max_pool"):
             for size in (1, 2, 3, 5, [None] * (rank - 1) + [3]):
                 yield of(kind, shape, output_size=size)
@@ -291,9 +294,7 @@ def test_an_opaque_module_reads_what_its_user_says() -> None:
     assert here.reads((3, 5, 6)) == (Along(((Blocks(3, 4), 0), (SAME, 1), (SAME, 2))),)
     assert everywhere.reads((3, 9, 9)) == (Along(((Blocks(3, 4), 0), (Blocks(9, 5), 1), (Blocks(9, 6), 2))),)
     assert (here.shape((3, 5, 6)), here.params((3, 5, 6))) == ((4, 5, 6), 16)
-    with pytest.raises(
-        ConvvizError, match="a pointwise module keeps its input's size, got 3x9x9 to 4x5x6"
-    ):
+    with pytest.raises(ConvvizError, match="a pointwise module keeps its input's size, got 3x9x9 to 4x5x6"):
         here.shape((3, 9, 9))
 
 

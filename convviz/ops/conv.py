@@ -347,16 +347,17 @@ def spatially_separable(channels: int, fields: Mapping[str, Any], rank: int = 2)
 def window_size(n: int, k: int, s: int, d: int, before: int, after: int, ceil: bool = False) -> int:
     """Outputs of a window along one axis; raises ShapeError where the kernel does not fit."""
     room = n + before + after - d * (k - 1) - 1
-    if room < 0:
-        need = d * (k - 1) + 1
-        span = f"kernel_size {k}" + (f" with dilation {d} (spans {need})" if d > 1 else "")
-        raise ShapeError(
-            f"{span} is larger than the padded input {n + before + after}; "
-            f"the input must be at least {need - before - after} here"
-        )
     size = room // s + 1
     if ceil and room % s and size * s < n + before:
         size += 1
+    if size < 1:
+        need = d * (k - 1) + 1
+        span = f"kernel_size {k}" + (f" with dilation {d} (spans {need})" if d > 1 else "")
+        least = need - before - after - (s - 1 if ceil else 0)
+        raise ShapeError(
+            f"{span} is larger than the padded input {n + before + after}; "
+            f"the input must be at least {max(least, 1)} here"
+        )
     return size
 
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from convviz.errors import FieldError
+from convviz.errors import FieldError, ShapeError
 from convviz.ops.base import (
     Along,
     Array,
@@ -95,6 +95,15 @@ class WindowPool(Op):
         win = patches(x, self.kernel_size, self.stride, self.dilations())
         return win[(slice(None), slice(None), *(slice(o) for o in out))]
 
+    def check_3d(self, space: Shape) -> None:
+        """Torch averages volumes only where the input, without its padding, is as large as the kernel."""
+        for n, k in zip(space, self.kernel_size, strict=True):
+            if self.rank == 3 and n < k:
+                raise ShapeError(
+                    f"in 3-D an average takes no kernel_size {k} on {n} cells, padded or not; "
+                    f"the input must be at least {k} there"
+                )
+
     def counts(self, space: Shape, out: Shape) -> Array:
         """(*out): the cells of each window, padding counted where the pool says so, never what sticks out beyond it."""
         padded = getattr(self, "count_include_pad", True)
@@ -153,6 +162,10 @@ class AvgPool(WindowPool):
     ceil_mode: bool = spec(boolean, False)
     count_include_pad: bool = spec(boolean, True)
 
+    def shape(self, *ins: Shape) -> Shape:
+        self.check_3d(split_map(ins[0], self.rank, self.kind)[2])
+        return super().shape(*ins)
+
     def forward(self, *xs: Array, weights: Weights | None = None, mode: str = "eval") -> Array:
         x, lead = flatten_lead(xs[0], self.rank)
         total = self.views(x, 0.0).sum(self.window_axes())
@@ -172,9 +185,15 @@ class LpPool(WindowPool):
     stride: tuple[int, ...] = spec(optional(per_axis(integer(1))), None)
     ceil_mode: bool = spec(boolean, False)
 
+    def shape(self, *ins: Shape) -> Shape:
+        self.check_3d(split_map(ins[0], self.rank, self.kind)[2])
+        return super().shape(*ins)
+
     def forward(self, *xs: Array, weights: Weights | None = None, mode: str = "eval") -> Array:
         x, lead = flatten_lead(xs[0], self.rank)
-        with np.errstate(invalid="ignore"):  # negative numbers have no root and some no power: nan, as in torch
+        with np.errstate(
+            invalid="ignore"
+        ):  # negative numbers have no root and some no power: nan, as in torch
             total = (self.views(x, 0.0) ** self.norm_type).sum(self.window_axes())
             total = total * (prod(self.kernel_size) / self.counts(x.shape[2:], total.shape[2:]))
             return unflatten_lead(total ** (1 / self.norm_type), lead)
