@@ -100,7 +100,24 @@ def test_the_walk_sees_what_it_should_forbid(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["rf", "code8"], ["rf", "resnet50", "--stages"], ["compare", "code7", "code8"], ["list"], ["-h"]],
+    [
+        ["rf", "code8"],
+        ["rf", "resnet50", "--stages"],
+        ["compare", "code7", "code8"],
+        ["convs", "64", "128", "--size", "56"],
+        ["checkerboard", "--kernel-size", "3", "--stride", "2"],
+        ["checkerboard", "dcgan"],
+        ["gridding", "1,2,5"],
+        ["gridding", "wavenet"],
+        ["erf", "resnet18", "--paths"],
+        ["tile", "unet", "--tile", "572"],
+        ["sizes", "unet"],
+        ["suggest", "code8", "--rf", "40"],
+        ["draw", "--list"],
+        ["list"],
+        ["-h"],
+    ],
+    ids=lambda arguments: " ".join(arguments),
 )
 def test_the_command_line_stays_light(arguments: list[str]) -> None:
     script = (

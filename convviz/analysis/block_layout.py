@@ -150,14 +150,20 @@ def _lanes(
         target = min(readers.get(last, []), default=last)
         if 0 < target - last <= NEAR:
             leave[last], end = target, 2 * target - 1
-        at = 0
-        while at < len(taken) and any(start <= b and a <= end for a, b in taken[at]):
-            at += 1
-        if at == len(taken):
-            taken.append([])
-        taken[at].append((start, end))
+        at = _free(taken, start, end)
         lane.update(dict.fromkeys(chain, at))
     return lane, lead, leave
+
+
+def _free(taken: list[list[tuple[int, int]]], start: int, end: int) -> int:
+    """The first lane in which nothing lies between ``start`` and ``end``, which it then takes."""
+    at = 0
+    while at < len(taken) and any(start <= b and a <= end for a, b in taken[at]):
+        at += 1
+    if at == len(taken):
+        taken.append([])
+    taken[at].append((start, end))
+    return at
 
 
 def _tracks(sides: Sequence[tuple[int, int]]) -> dict[int, int]:
@@ -169,11 +175,6 @@ def _tracks(sides: Sequence[tuple[int, int]]) -> dict[int, int]:
     taken: list[list[tuple[int, int]]] = []
     for source, target in sorted(reach.items(), key=lambda pair: (pair[1] - pair[0], pair[0])):
         start, end = 2 * source + 1, 2 * target - 1
-        at = 0
-        while at < len(taken) and any(start <= b and a <= end for a, b in taken[at]):
-            at += 1
-        if at == len(taken):
-            taken.append([])
-        taken[at].append((start, end))
+        at = _free(taken, start, end)
         track[source] = at + 1
     return track

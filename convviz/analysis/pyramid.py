@@ -8,7 +8,7 @@ from fractions import Fraction
 from math import floor
 from statistics import median
 
-from convviz.analysis.backward import Box, insert, hull, image
+from convviz.analysis.backward import Box, hull, image, insert
 from convviz.analysis.cells import Cells
 from convviz.analysis.lower import Lowered
 from convviz.analysis.results import Field, ReceptiveField

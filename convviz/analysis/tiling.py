@@ -25,33 +25,30 @@ from convviz.graph import Graph
 from convviz.ops.base import show
 
 SEARCH = 4096  # sizes tried to find a legal one
-LONGER = (
-    1,
-    2,
-    7,
-)  # alignments by which a longer image differs in which the layers are to read as in the tile
+LONGER = (1, 2, 7)  # alignments by which an image is longer whose layers are to read as those of the tile
 
 
 def tiling(
     graph: Graph,
-    tile: Sequence[int] | None = None,
+    tile: int | Sequence[int] | None = None,
     *,
     memory: int | None = None,
-    size: Sequence[int] | None = None,
+    size: int | Sequence[int] | None = None,
     layer: str | None = None,
     freeze: bool = False,
     reread: Reread | None = None,
 ) -> Tiling:
     """How to run ``graph`` on tiles so that the result is that of the whole image.
 
-    tile: cells of a tile along each axis; the largest legal size up to it is taken. memory: bytes, in the place of
-    tile: the largest legal tile, as long along every axis, whose estimated need fits. Neither: the smallest.
-    size: the whole image, for a plan. layer: default, the first output with the input's axes. freeze: what statistics
-    and gates take from the whole image is computed first and held. reread: as in :func:`convviz.analysis.sizes.sizes`.
+    tile: cells of a tile along each axis, or along all of them; the largest legal size up to it is taken. memory:
+    bytes, in the place of tile: the largest legal tile, as long along every axis, whose estimated need fits.
+    Neither: the smallest. size: the whole image, for a plan. layer: default, the first output with the input's axes.
+    freeze: what statistics and gates take from the whole image is computed first and held. reread: as in
+    :func:`convviz.analysis.sizes.sizes`.
     Raises ConvvizError where a size does not fit or the output has no position on the input.
 
     >>> import convviz
-    >>> convviz.analysis.tiling.tiling(convviz.read("unet"), (572, 572)).axes[0].overlap
+    >>> convviz.tiling(convviz.read("unet"), 572).axes[0].overlap
     188
     """
     layer = map_layer(graph) if layer is None else layer
@@ -97,7 +94,12 @@ class _Search:
         return [lcm(*(g.align for g in by_input)) for by_input in self.grids(space)]
 
     # -- the tile -------------------------------------------------------------------------------------
-    def found(self, tile: Sequence[int] | None, memory: int | None, size: Sequence[int] | None) -> Tiling:
+    def found(
+        self,
+        tile: int | Sequence[int] | None,
+        memory: int | None,
+        size: int | Sequence[int] | None,
+    ) -> Tiling:
         graph = self.resizer.graph
         if len(graph.shape(self.layer)) != self.rank + 1:
             maps = [n.name for n in graph if len(n.out) == self.rank + 1 and max(n.out[1:]) > 1]
@@ -145,8 +147,8 @@ class _Search:
         if all(b.freezable for b in self._blockers(even, None)):
             self.possible, self.base, self.chosen = True, even, True
 
-    def _checked(self, values: Sequence[int], what: str) -> tuple[int, ...]:
-        values = tuple(values)
+    def _checked(self, values: int | Sequence[int], what: str) -> tuple[int, ...]:
+        values = (values,) if isinstance(values, int) else tuple(values)
         if len(values) == 1:
             values *= self.rank
         if len(values) != self.rank or min(values) < 1:
@@ -156,7 +158,7 @@ class _Search:
             )
         return values
 
-    def _whole(self, size: Sequence[int] | None, align: list[int]) -> tuple[int, ...] | None:
+    def _whole(self, size: int | Sequence[int] | None, align: list[int]) -> tuple[int, ...] | None:
         """The image's size, which the net must take."""
         if size is None:
             return None

@@ -11,7 +11,8 @@ import click
 
 from convviz.cli.fields import FieldValue, field_options, given
 from convviz.cli.options import Model, load, model_options, parse_inputs, parse_treat
-from convviz.cli.output import FORMATS, check_writable, choose_format, emit, output_options, write_table
+from convviz.cli.output import FORMATS, choose_format, emit, output_options, write_table
+from convviz.cli.plotting import check_plot, plot_options, write_plot
 from convviz.cli.progress import progress
 from convviz.errors import ConvvizError, FieldError
 
@@ -58,10 +59,7 @@ FIELDS = ("kernel_size", "stride", "padding", "dilation", "output_padding")
     "--experiment", is_flag=True, help="Run random generators of each kind and measure (needs torch)."
 )
 @click.option("--seeds", type=click.IntRange(1, 10_000), metavar="N", help="Of --experiment. Default: 8.")
-@click.option("--plot", metavar="FILE", help="Draw it: .png, .svg or .pdf.")
-@click.option(
-    "--theme", type=click.Choice(["light", "dark"]), default="light", show_default=True, help="Of --plot."
-)
+@plot_options("Draw it")
 @output_options(*FORMATS)
 def command(
     model: str | None, rank: int | None, op: str | None, gradient: bool, channels: Any, size: Any,
@@ -84,11 +82,7 @@ def command(
     convviz checkerboard --experiment --seeds 8
     """
     format = choose_format(format, output, FORMATS)
-    if plot is not None:
-        from convviz.figures import check_picture
-
-        check_picture(plot)
-        check_writable(plot)
+    check_plot(plot)
     values = given(fields, sets)
     bare = [f"--{name.replace('_', '-')}" for name in values] + [
         f"--{name}"
@@ -143,11 +137,7 @@ def _layer(
         emit(dumps(layer_data(found)), output)
     else:
         write_table(stage_table(found), format, output)
-    if plot is not None:
-        from convviz.cli.output import write_whole
-        from convviz.figures.checkerboard import plot as draw
-
-        write_whole(plot, lambda path: draw(found, path, theme=theme))
+    write_plot(plot, "checkerboard", found, theme=theme)
 
 
 def _net(
@@ -166,11 +156,7 @@ def _net(
         emit(dumps(net_data(found)), output)
     else:
         write_table(net_table(found), format, output)
-    if plot is not None:
-        from convviz.cli.output import write_whole
-        from convviz.figures.checkerboard import plot as draw
-
-        write_whole(plot, lambda path: draw(found, path, theme=theme))
+    write_plot(plot, "checkerboard", found, theme=theme)
 
 
 def _weighed(
@@ -209,8 +195,4 @@ def _experiment(size: Any, seeds: int, format: str, output: str | None, plot: st
         emit(dumps(experiment_data(found)), output)
     else:
         write_table(experiment_table(found), format, output)
-    if plot is not None:
-        from convviz.cli.output import write_whole
-        from convviz.figures.generators import plot as draw
-
-        write_whole(plot, lambda path: draw(found, path, theme=theme))
+    write_plot(plot, "generators", found, theme=theme)

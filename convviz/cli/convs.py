@@ -11,14 +11,13 @@ from convviz.cli.fields import only as only_known
 from convviz.cli.options import Count, Words
 from convviz.cli.output import (
     FORMATS,
-    check_writable,
     choose_format,
     emit,
     output_options,
     plain_terminal,
     table_format,
-    write_whole,
 )
+from convviz.cli.plotting import check_plot, plot_options, write_plot
 from convviz.errors import ConvvizError, FieldError
 
 FIELDS = ("kernel_size", "stride", "dilation", "groups", "multiplier", "mid_channels", "scale")
@@ -46,10 +45,7 @@ FIELDS = ("kernel_size", "stride", "dilation", "groups", "multiplier", "mid_chan
     "--only", type=Words(), metavar="A,B", help="Some kinds: normal, pointwise, grouped, depthwise, ..."
 )
 @field_options("kernel_size", "stride", "dilation", "groups", "multiplier", "mid_channels")
-@click.option("--plot", metavar="FILE", help="Draw parameters and MACs as bars: .png, .svg or .pdf.")
-@click.option(
-    "--theme", type=click.Choice(["light", "dark"]), default="light", show_default=True, help="Of --plot."
-)
+@plot_options("Draw parameters and MACs as bars")
 @output_options(*FORMATS)
 def command(
     in_channels: int, out_channels: int, size: str, rank: int | None, scale: str | None, bias: bool,
@@ -69,11 +65,7 @@ def command(
     convviz convs 64 128 --only normal,separable --plot convs.svg
     """
     format = choose_format(format, output, FORMATS)
-    if plot is not None:
-        from convviz.figures import check_picture
-
-        check_picture(plot)
-        check_writable(plot)
+    check_plot(plot)
     from convviz.analysis.kinds import kinds
     from convviz.cli.fields import parse
     from convviz.report.formats import WIDTH
@@ -94,10 +86,7 @@ def command(
         emit(render_kinds(found, table_format(format, output), bias=bias, width=width), output)
     else:
         emit(render_kinds(found, format, bias=bias, standalone=True), output)
-    if plot is not None:
-        from convviz.figures.kinds import plot as draw
-
-        write_whole(plot, lambda path: draw(found, path, bias=bias, theme=theme))
+    write_plot(plot, "kinds", found, bias=bias, theme=theme)
 
 
 def _as_option(err: FieldError) -> ConvvizError:

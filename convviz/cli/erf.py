@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from convviz.cli.options import Model, Unit, load, parse_inputs, parse_treat
-from convviz.cli.output import FORMATS, check_writable, choose_format, emit, output_options, write_table
+from convviz.cli.output import FORMATS, choose_format, emit, output_options, write_table
+from convviz.cli.plotting import check_plot, plot_options, write_plot
 from convviz.cli.progress import progress
 from convviz.errors import ConvvizError
 
@@ -84,10 +85,7 @@ class Numbers(click.ParamType):
     "--mode", type=click.Choice(["eval", "train"]), help="train: normalise by the statistics of the batch."
 )
 @click.option("--device", metavar="NAME", help="cpu, cuda ... Default: auto.")
-@click.option("--plot", metavar="FILE", help="Draw path counts beside gradients: .png, .svg or .pdf.")
-@click.option(
-    "--theme", type=click.Choice(["light", "dark"]), default="light", show_default=True, help="Of --plot."
-)
+@plot_options("Draw path counts beside gradients")
 @output_options(*FORMATS)
 def command(
     models: tuple[str, ...], layer: str | None, unit: tuple[int, ...] | None, only_paths: bool,
@@ -106,11 +104,7 @@ def command(
     convviz erf vgg16 resnet18 --input 3x128x128 --plot both.svg
     """
     format = choose_format(format, output, FORMATS)
-    if plot is not None:
-        from convviz.figures import check_picture
-
-        check_picture(plot)
-        check_writable(plot)
+    check_plot(plot)
     chosen = {name: value for name, value in options.items() if value is not None}
     if only_paths and (chosen or weights):
         name = next(iter(chosen), "weights")
@@ -147,11 +141,7 @@ def command(
                         **chosen,
                     )
                 )
-    if plot is not None:
-        from convviz.cli.output import write_whole
-        from convviz.figures.erf import plot as draw
-
-        write_whole(plot, lambda path: draw(results, path, theme=theme))
+    write_plot(plot, "erf", results, theme=theme)
 
     from convviz.report.erf import erf_table, render_erf
 

@@ -11,14 +11,13 @@ import click
 from convviz.cli.options import Model, load, model_options
 from convviz.cli.output import (
     FORMATS,
-    check_writable,
     choose_format,
     emit,
     output_options,
     plain_terminal,
     table_format,
-    write_whole,
 )
+from convviz.cli.plotting import check_plot, plot_options, write_plot
 from convviz.errors import ConvvizError, FieldError
 
 if TYPE_CHECKING:
@@ -35,10 +34,7 @@ RATES = re.compile(r"\s*([-+]?[\d.]*\d[\d.]*|[^/\\:()]*,[^/\\:()]*)\s*")  # a nu
 @click.option("--layer", metavar="NAME", help="Of a MODEL. Default: the last with space that is not global.")
 @click.option("--wrt", metavar="NAME", help="The input on which cells are counted. Default: the first.")
 @model_options
-@click.option("--plot", metavar="FILE", help="Draw the cells, layer by layer: .png, .svg or .pdf.")
-@click.option(
-    "--theme", type=click.Choice(["light", "dark"]), default="light", show_default=True, help="Of --plot."
-)
+@plot_options("Draw the cells, layer by layer")
 @output_options(*FORMATS)
 def command(
     source: str, kernel_size: str | None, stride: str | None, layer: str | None, wrt: str | None,
@@ -58,11 +54,7 @@ def command(
     convviz gridding model.yaml --layer conv4
     """
     format = choose_format(format, output, FORMATS)
-    if plot is not None:
-        from convviz.figures import check_picture
-
-        check_picture(plot)
-        check_writable(plot)
+    check_plot(plot)
     found: Gridding | NetGridding
     if _are_rates(source):
         for option, given in (
@@ -84,10 +76,7 @@ def command(
 
         check_drawable(found)
     _write(found, format, output)
-    if plot is not None:
-        from convviz.figures.gridding import plot as draw
-
-        write_whole(plot, lambda path: draw(found, path, theme=theme))
+    write_plot(plot, "gridding", found, theme=theme)
 
 
 def _are_rates(source: str) -> bool:

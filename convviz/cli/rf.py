@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from convviz.cli.options import Model, Unit, load, model_options, parse_inputs, parse_treat
-from convviz.cli.output import FORMATS, check_writable, choose_format, emit, output_options, write_table
+from convviz.cli.output import FORMATS, choose_format, emit, output_options, write_table
+from convviz.cli.plotting import check_plot, plot_options, write_plot
 from convviz.cli.progress import progress
 from convviz.errors import ConvvizError
 
@@ -58,10 +59,7 @@ if TYPE_CHECKING:
     metavar="SECONDS",
     help="Time that --verify may take.",
 )
-@click.option("--plot", metavar="FILE", help="Draw the receptive field, layer by layer: .png, .svg or .pdf.")
-@click.option(
-    "--theme", type=click.Choice(["light", "dark"]), default="light", show_default=True, help="Of --plot."
-)
+@plot_options("Draw the receptive field, layer by layer")
 @output_options(*FORMATS)
 def command(
     model: str, inputs: tuple[str, ...], weights: str | None, treat: tuple[str, ...], wrt: str | None,
@@ -80,11 +78,7 @@ def command(
     convviz rf net.py:Net --input 3x224x224 --verify
     """
     format = choose_format(format, output, FORMATS)
-    if plot is not None:
-        from convviz.figures import check_picture
-
-        check_picture(plot)
-        check_writable(plot)
+    check_plot(plot)
     views = {"stages": stages, "channels": channels, "padding_reach": padding_reach}
     view = next((name for name, asked in views.items() if asked), None)
     if layer is not None and unit is None and view != "padding_reach":
@@ -107,11 +101,7 @@ def command(
         _view(result, view, layer, format, output)
     else:
         _layers(result, rate, format, output)
-    if plot is not None:
-        from convviz.cli.output import write_whole
-        from convviz.figures.receptive_field import plot as draw
-
-        write_whole(plot, lambda path: draw(result, path, theme=theme))
+    write_plot(plot, "receptive_field", result, theme=theme)
     if verify:
         from convviz.read import parse_input
 

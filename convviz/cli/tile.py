@@ -11,13 +11,12 @@ import click
 from convviz.cli.options import Model, load, model_options, parse_inputs, parse_treat
 from convviz.cli.output import (
     FORMATS,
-    check_writable,
     choose_format,
     emit,
     output_options,
     write_table,
-    write_whole,
 )
+from convviz.cli.plotting import check_plot, plot_options, write_plot
 from convviz.cli.progress import progress
 from convviz.cli.sizes import Space, rereading, spread
 from convviz.errors import ConvvizError
@@ -68,10 +67,7 @@ class Bytes(click.ParamType):
     is_flag=True,
     help="Run the net whole and in tiles (needs torch) and compare; exit 1 if they differ.",
 )
-@click.option("--plot", metavar="FILE", help="Draw the tiles: .png, .svg or .pdf.")
-@click.option(
-    "--theme", type=click.Choice(["light", "dark"]), default="light", show_default=True, help="Of --plot."
-)
+@plot_options("Draw the tiles")
 @output_options(*FORMATS, "yaml")
 def command(
     model: str, inputs: tuple[str, ...], weights: str | None, treat: tuple[str, ...],
@@ -98,13 +94,9 @@ def command(
         raise ConvvizError("a list of tiles needs the size of the image: --size 2048x3000", "--boxes")
     if verify and find_spec("torch") is None:
         raise ConvvizError("needs torch: pip install 'convviz[torch]'", "--verify")
-    if plot is not None:
-        from convviz.figures import check_picture
-
-        check_picture(plot)
-        check_writable(plot)
-        if size is None:
-            raise ConvvizError("a picture needs the size of the image: --size 2048x3000", "--plot")
+    check_plot(plot)
+    if plot is not None and size is None:
+        raise ConvvizError("a picture needs the size of the image: --size 2048x3000", "--plot")
 
     from convviz.analysis.tiling import tiling
 
@@ -123,10 +115,7 @@ def command(
     impossible = verify and found.axes is None
     check = _verified(found, module, reread, inputs, treat, weights) if verify and not impossible else None
     _write(found, check, boxes, format, output)
-    if plot is not None:
-        from convviz.figures.tiling import plot as draw
-
-        write_whole(plot, lambda path: draw(found, path, theme=theme))
+    write_plot(plot, "tiling", found, theme=theme)
     if impossible:
         click.echo("NOT verified: there is no exact tiling to try", err=True)
         raise click.exceptions.Exit(1)

@@ -224,6 +224,6 @@ class Plan:
         return shown
 
     def _repr_html_(self) -> str:
-        from convviz.report import plan as written
+        from convviz.report.plan import html
 
-        return written.html(self)
+        return html(self)
