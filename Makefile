@@ -23,6 +23,10 @@ demo: setup ## set up, then show what convviz does on bundled nets
 	$(call show,rf code8 --verify)
 	$(call show,rf resnet18 --stages)
 	$(call show,compare code7 code8)
+	$(call show,convs 64 128 --size 56)
+	$(call show,checkerboard --kernel-size 3 --stride 2)
+	$(call show,gridding 2,3,5)
+	$(call show,draw no_padding_strides_transposed --output outputs/draw_transposed.png)
 
 test: setup lint types ## set up, then lint, types and all tests (ARGS='-k rf' for some)
 	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MPLBACKEND=Agg \

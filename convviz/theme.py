@@ -84,15 +84,15 @@ DARK = Theme(
     faint_ink="#a2abb5",
     line="#3a424b",
     roles={
-        "input": Role("#56B4E9", "#1f3a4b", CUES["input"]),
-        "kernel": Role("#F0B840", "#4a3c17", CUES["kernel"]),
-        "output": Role("#2CC295", "#153f33", CUES["output"]),
+        "input": Role("#7CC8F5", "#1f3a4b", CUES["input"]),
+        "kernel": Role("#F5C95C", "#4a3c17", CUES["kernel"]),
+        "output": Role("#1FA97F", "#153f33", CUES["output"]),
         "padding": Role("#8a939c", None, CUES["padding"]),
-        "active": Role("#FF8A4C", None, CUES["active"]),
+        "active": Role("#F26B30", None, CUES["active"]),
         "shared": Role("#DDA0C4", "#45323d", CUES["shared"]),
         "muted": Role("#707a84", "#2b3138", CUES["muted"]),
     },
-    ramp=("#9ad4f5", "#56B4E9", "#a497e8", "#e08cc8", "#FF8A4C"),
+    ramp=("#9ad4f5", "#56B4E9", "#a497e8", "#e08cc8", "#F26B30"),
 )
 
 THEMES = {theme.name: theme for theme in (LIGHT, DARK)}

@@ -335,7 +335,7 @@ def test_nets_and_commands_complete() -> None:
         env = {"_CONVVIZ_COMPLETE": "bash_complete", "COMP_WORDS": line, "COMP_CWORD": str(len(words))}
         return [word.split(",", 1)[1] for word in run(env=env).stdout.splitlines()]
 
-    assert complete("co") == ["compare", "completion"]
+    assert complete("co") == ["convs", "compare", "completion"]
     assert complete("rf", "resnet1")[:3] == ["resnet18", "resnet101", "resnet152"]
     assert complete("compare", "code8", "unet")[0] == "unet"
 

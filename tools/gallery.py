@@ -14,6 +14,33 @@ PIECES = [
     ("convviz rf code8 --plot outputs/gallery/rf_code8.png", "outputs/gallery/rf_code8.png"),
     ("convviz rf resnet50 --plot outputs/gallery/rf_resnet50.png", "outputs/gallery/rf_resnet50.png"),
     ("convviz rf wavenet --plot outputs/gallery/rf_wavenet.png", "outputs/gallery/rf_wavenet.png"),
+    (
+        "convviz draw conv_transpose --stride 2 --padding 1 -o outputs/gallery/draw_transposed.png",
+        "outputs/gallery/draw_transposed.png",
+    ),
+    (
+        "convviz draw --relationship 6 --sheet -o outputs/gallery/draw_relationship6.png",
+        "outputs/gallery/draw_relationship6.png",
+    ),
+    ("convviz draw resnet18 -o outputs/gallery/draw_resnet18.png", "outputs/gallery/draw_resnet18.png"),
+    ("convviz convs 64 128 --size 56 --plot outputs/gallery/convs.png", "outputs/gallery/convs.png"),
+    (
+        "convviz checkerboard --kernel-size 3 --stride 2 --plot outputs/gallery/checkerboard.png",
+        "outputs/gallery/checkerboard.png",
+    ),
+    (
+        "convviz checkerboard --experiment --plot outputs/gallery/generators.png",
+        "outputs/gallery/generators.png",
+    ),
+    ("convviz gridding 2,3,5 --plot outputs/gallery/gridding.png", "outputs/gallery/gridding.png"),
+    (
+        "convviz erf patchgan resnet18 --seeds 5 --samples 4 --plot outputs/gallery/erf.png",
+        "outputs/gallery/erf.png",
+    ),
+    (
+        "convviz tile unet --tile 572 --size 2204x2972 --plot outputs/gallery/tile.png",
+        "outputs/gallery/tile.png",
+    ),
 ]
 
 

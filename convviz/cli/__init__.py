@@ -23,6 +23,14 @@ from convviz.errors import ConvvizError, nearest
 # name: the module of convviz.cli, in the order that the help lists them; each has a command of the same name.
 COMMANDS = {
     "rf": "rf",
+    "convs": "convs",
+    "draw": "draw",
+    "checkerboard": "checkerboard",
+    "gridding": "gridding",
+    "erf": "erf",
+    "tile": "tile",
+    "sizes": "sizes",
+    "suggest": "suggest",
     "list": "listing",
     "compare": "compare",
     "check": "check",
