@@ -20,8 +20,9 @@ from convviz.errors import ConvvizError
 from convviz.figures import arrange, canvas, scene, sheet
 from convviz.figures import cells as draw
 from convviz.figures.cells import Box, Lattice, border, facing
+from convviz.figures.channels import Shape
 from convviz.figures.key import WORDS
-from convviz.figures.panels import Shape, State, short
+from convviz.figures.panels import State, short
 from convviz.figures.plan import description, figure, laid_out, plot
 from convviz.figures.prose import LINES, aligned, equation
 from convviz.figures.telling import moments

@@ -7,13 +7,16 @@ from dataclasses import dataclass
 
 from convviz.errors import ConvvizError
 from convviz.figures import cells as draw
-from convviz.figures import matrix, panels
+from convviz.figures import matrix
+from convviz.figures.channels import Shape, shape_of
 from convviz.figures.facts import CurveShape, TableShape
 from convviz.figures.matrix import MatrixShape
-from convviz.figures.panels import Shape
 from convviz.figures.telling import apart
 from convviz.plan.model import Cell, Grid, Matrix, Panel, Plan, Table
 
+TITLE = 9.6  # points of a panel's title
+LEADING = 12.0  # points from line to line of a title
+ROOM = 96.0  # points that a title may take over a narrower panel
 WIDE, WIDER = 800.0, 880.0  # points that panels may take, and with what stands on their right
 TALL, TALLER = 600.0, 780.0  # points that they may be high, and where cells are small or rows are several
 LARGE, LEGIBLE, SMALL = 28, 20, 4  # points of a cell's side
@@ -35,16 +38,16 @@ def panel_of(block: Block) -> Panel:
 
 def titles(block: Block, side: float) -> list[str]:
     """A panel's title in lines about as wide as the panel."""
-    return draw.wrap(panel_of(block).title, max(block.size(side)[0], panels.ROOM), panels.TITLE, bold=True)
+    return draw.wrap(panel_of(block).title, max(block.size(side)[0], ROOM), TITLE, bold=True)
 
 
 def title_width(block: Block, side: float) -> float:
-    return max((draw.width_of(line, panels.TITLE, bold=True) for line in titles(block, side)), default=0.0)
+    return max((draw.width_of(line, TITLE, bold=True) for line in titles(block, side)), default=0.0)
 
 
 def head(block: Block, side: float) -> float:
     """Points above a panel for its title."""
-    return len(titles(block, side)) * panels.LEADING + 5
+    return len(titles(block, side)) * LEADING + 5
 
 
 @dataclass
@@ -188,7 +191,7 @@ def too_large(panel: Matrix) -> bool:
 
 def block_of(plan: Plan, panel: Panel, front: dict[str, list[Cell]]) -> Block:
     if isinstance(panel, Grid):
-        return panels.shape_of(plan, panel, front.get(panel.key, ()))
+        return shape_of(plan, panel, front.get(panel.key, ()))
     if isinstance(panel, Matrix):
         return MatrixShape(panel)
     return TableShape(panel, WIDE) if isinstance(panel, Table) else CurveShape(panel)
@@ -235,10 +238,8 @@ def align_rows(plan: Plan, layout: Layout) -> None:
 def stacked(grids: list[Shape], largest: int) -> Layout:
     """Input at the bottom, output on top."""
     for side in range(largest, SMALL - 1, -1):
-        lines = [
-            line for shape in grids for line in draw.wrap(shape.grid.title, NAMES, panels.TITLE, bold=True)
-        ]
-        named = 14 + max((draw.width_of(line, panels.TITLE, bold=True) for line in lines), default=0.0)
+        lines = [line for shape in grids for line in draw.wrap(shape.grid.title, NAMES, TITLE, bold=True)]
+        named = 14 + max((draw.width_of(line, TITLE, bold=True) for line in lines), default=0.0)
         found = Layout([Row([Column([shape])], named) for shape in reversed(grids)], side, APART * 1.6)
         if found.width <= WIDE and found.height <= TALL * 1.4:
             break

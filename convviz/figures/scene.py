@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 from convviz import theme as themes
 from convviz.figures import cells as draw
 from convviz.figures import facts, matrix, panels
-from convviz.figures.arrange import NAMES, Block, Layout, panel_of, titles, too_large
+from convviz.figures.arrange import LEADING, NAMES, TITLE, Block, Layout, panel_of, titles, too_large
 from convviz.figures.cells import Box
+from convviz.figures.channels import Shape
 from convviz.figures.facts import TableShape
 from convviz.figures.key import WORDS
 from convviz.figures.matrix import MatrixShape
-from convviz.figures.panels import LEADING, TITLE, Shape, State
+from convviz.figures.panels import State
 from convviz.plan import words
 from convviz.plan.model import Cell, Grid, Matrix, Plan, Step
 from convviz.theme import Theme
