@@ -591,3 +591,24 @@ def test_results_print_well() -> None:
     )
     assert all(a <= b for a, b in pairwise([0, result.composite.dead]))
     assert of_relation(Window(3, 1, -1, 0, 2)) == (2, 1) and Coverage(((1, 1),)).uniform
+
+
+def test_a_net_of_many_products_is_answered_at_once(tmp_path: Path) -> None:
+    """Sixty gates in a row: if each product multiplied the scale, it would have 2^60 digits."""
+    gates = []
+    for i in range(60):
+        gates += [
+            f"conv: {{out_channels: 2, kernel_size: 3, padding: 1}}\n    name: c{i}",
+            f"sigmoid:\n    name: s{i}",
+            f"mul:\n    from: [c{i}, s{i}]",
+        ]
+    found = checkerboard(net(tmp_path, *gates, UP.format(3, 2)))
+    assert all(first == 2 * second for first, second in found.composite.overlap)
+
+
+def test_a_product_is_uneven_where_a_factor_is(tmp_path: Path) -> None:
+    uneven = f"{UP.format(3, 2)}\n    name: up"
+    even = f"{UP.format(3, 2).replace('kernel_size: 3', 'kernel_size: 2')}\n    name: even\n    from: input"
+    found = checkerboard(net(tmp_path, uneven, even, "crop: [[0, 1], [0, 1]]\n    name: cut\n    from: up",
+                             "mul:\n    from: [even, cut]"))  # fmt: skip
+    assert found.composite.overlap == ((2, 1), (2, 1))

@@ -77,6 +77,15 @@ class Pattern:
             table[at] = reduce(np.maximum if largest else operator.add, parts)
         return from_table(np.moveaxis(table, 0, axis), periods, self.scale)
 
+    def shared(self) -> Pattern:
+        """The same with mean 1 (0 stays 0), in the shortest numbers."""
+        if self.table is not None:
+            mean = Fraction(self.table.sum(), self.table.size)
+            return replace(self, scale=plain(1 / mean)) if mean and self.scale else self
+        axes = tuple(primitive(values)[1] for values in self.axes)
+        mean = prod((Fraction(sum(v), len(v)) for v in axes), start=Fraction(1))
+        return replace(self, axes=axes, scale=plain(1 / mean)) if mean and self.scale else self
+
     def moved(self, to: Sequence[int | None], rank: int) -> Pattern:
         """The axes in their new places: those that come from nowhere are constant, those that go nowhere one cell."""
         axes: list[Values] = [(1,)] * rank

@@ -2,8 +2,9 @@
 
 Learned weights are 1 and biases 0, so that a value counts paths; fixed weights (interpolation, average pooling)
 keep theirs, which sum to 1; max pooling takes the largest of its window; activations and norms pass on what they
-get; a product multiplies, a difference counts the paths of both sides. Backwards the same numbers are what a gradient
-of 1 on every output sends to each input; there, a maximum counts each window that holds the cell, as any may win.
+get; a product takes its other factors as shares around 1, a difference counts the paths of both sides. Backwards the
+same numbers are what a gradient of 1 on every output sends to each input; there, a maximum counts each window that
+holds the cell, as any may win.
 """
 
 from __future__ import annotations
@@ -113,6 +114,10 @@ def _answer(node: Node, parts: list[Pattern]) -> Pattern:
         return new[0]  # a quotient is as even as what is divided, once each side is seen as a scale
     ways: dict[type[Op], Callable[[Any, Any], Any]] = {Maximum: largest_of, Minimum: smallest_of}
     way = ways.get(type(op)) or (operator.add if op.kind in ("add", "sub") else operator.mul)
+    if (
+        way is operator.mul
+    ):  # a gate or a row of attention is a share of 1: else numbers would double in length
+        new[1 : len(parts)] = [p.shared() for p in new[1 : len(parts)]]
     return merged(new, way)
 
 
