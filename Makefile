@@ -4,6 +4,7 @@ SHELL := /bin/bash
 .PHONY: help setup demo test lint types bench docs gallery
 
 BIN := .venv/bin
+comma := ,
 ARGS ?=
 
 # Prints a convviz command and runs it.
@@ -25,7 +26,7 @@ demo: setup ## set up, then show what convviz does on bundled nets
 	$(call show,compare code7 code8)
 	$(call show,convs 64 128 --size 56)
 	$(call show,checkerboard --kernel-size 3 --stride 2)
-	$(call show,gridding 2,3,5)
+	$(call show,gridding 2$(comma)3$(comma)5)
 	$(call show,draw no_padding_strides_transposed --output outputs/draw_transposed.png)
 
 test: setup lint types ## set up, then lint, types and all tests (ARGS='-k rf' for some)
