@@ -22,6 +22,7 @@ from convviz.cli import main
 from convviz.errors import ConvvizError, FieldError
 from convviz.figures.kinds import description, figure, plot
 from convviz.report.kinds import LOSES, kinds_data, macs_formula, params_formula, render_kinds, sentences
+from tests.pictures import check_texts
 
 torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
@@ -373,16 +374,7 @@ def test_no_two_texts_touch_and_none_leaves_the_page(
     ins: int, outs: int, size: tuple[int, ...], options: dict[str, Any], bias: bool
 ) -> None:
     made = figure(kinds(ins, outs, size, **options), bias=bias, theme="dark")
-    made.canvas.draw()
-    renderer = made.canvas.get_renderer()
-    boxes = [(t.get_window_extent(renderer), t.get_text()) for t in texts(made)]
-    width, height = made.canvas.get_width_height()
-    for box, word in boxes:
-        assert box.x0 >= 0 and box.x1 <= width and box.y0 >= 0 and box.y1 <= height, word
-    for (one, a), (two, b) in itertools.combinations(boxes, 2):
-        both = min(one.x1, two.x1) - max(one.x0, two.x0), min(one.y1, two.y1) - max(one.y0, two.y0)
-        assert min(both) < 1.5, (a, b)
-    assert min(t.get_fontsize() for t in texts(made)) >= 7
+    check_texts(made, texts(made))
 
 
 def test_a_picture_says_in_words_what_it_shows(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from convviz.figures.model_page import Page
 from convviz.read import bundled, read
 from convviz.report.blocks import about, name_cell
 from convviz.theme import LIGHT
+from tests.pictures import texts
 
 NETS = sorted(
     set(bundled.names()) - {"code5", "code9", "code10", "resnet101", "s6_ln", "s6_gn", "code3", "code4"}
@@ -234,11 +235,6 @@ def test_a_net_of_vectors_has_no_cone(tmp_path: Path) -> None:
 
 
 # -- pictures -------------------------------------------------------------------------------------------
-def texts(made: Any) -> list[Any]:
-    found = [*made.texts, *(text for ax in made.axes for text in ax.texts)]
-    return [text for text in found if text.get_text()]
-
-
 def check_page(made: Any) -> None:
     renderer = made.canvas.get_renderer()
     width, height = made.canvas.get_width_height()

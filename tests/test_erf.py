@@ -27,6 +27,7 @@ from convviz.ops import build
 from convviz.probe.erf import effective_receptive_field, initialise
 from convviz.probe.images import load_images
 from convviz.report.erf import erf_data, render_erf
+from tests.pictures import check_texts
 
 FEW = {"seeds": 2, "samples": 2}
 
@@ -423,16 +424,7 @@ def test_no_two_texts_touch_and_none_leaves_the_page(kind: str, theme: str) -> N
 
     with canvas.style():
         made = drawing.figure(results(kind), theme=theme)
-        made.canvas.draw()
-        renderer = made.canvas.get_renderer()
-        boxes = [(text.get_window_extent(renderer), text.get_text()) for text in words(made)]
-    width, height = made.canvas.get_width_height()
-    for box, word in boxes:
-        assert box.x0 >= 0 and box.x1 <= width and box.y0 >= 0 and box.y1 <= height, word
-    for i, (one, a) in enumerate(boxes):
-        for two, b in boxes[i + 1 :]:
-            assert not (one.overlaps(two) and min(one.y1, two.y1) - max(one.y0, two.y0) > 1.5), (a, b)
-    assert min(text.get_size() for text in words(made)) >= 7
+    check_texts(made, words(made))
 
 
 def test_the_outlines_are_the_numbers() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import xml.etree.ElementTree as ElementTree
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,6 +16,7 @@ from convviz.errors import ConvvizError
 from convviz.figures import check_picture
 from convviz.figures.receptive_field import description, figure, plot
 from convviz.read import read
+from tests.pictures import texts
 
 CONV = "  - conv: {out_channels: 2, kernel_size: 3, padding: 1}\n"
 
@@ -25,11 +25,6 @@ def chain(folder: Path, count: int, shape: str = "[2, 32, 32]", layer: str = CON
     file = folder / "a_net.yaml"
     file.write_text(f"input: {shape}\nlayers:\n{layer * count}", encoding="utf-8")
     return receptive_field(read(file))
-
-
-def texts(made: Any) -> list[Any]:
-    found = [*made.texts, *(text for ax in made.axes for text in ax.texts)]
-    return [text for text in found if text.get_text()]
 
 
 # -- what it says ---------------------------------------------------------------------------------------

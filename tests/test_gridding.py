@@ -35,6 +35,7 @@ from convviz.report.gridding import (
     rule_text,
 )
 from convviz.report.gridding_net import render_net
+from tests.pictures import check_texts
 
 torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
@@ -642,11 +643,6 @@ def test_a_net_s_picture_has_the_run_at_fault(tmp_path: Path) -> None:
     assert sections(found)[1].plane is None and sections(found)[0].plane is not None
 
 
-def texts(made: Any) -> list[Any]:
-    found = [*made.texts, *(text for ax in made.axes for text in ax.texts)]
-    return [text for text in found if text.get_text()]
-
-
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -670,19 +666,6 @@ def test_no_two_texts_touch_and_none_leaves_the_page(arguments: tuple[Any, ...],
 @pytest.mark.parametrize("source", ["wavenet", "inception_v3", "unet", "code8"])
 def test_pictures_of_nets_can_be_read(source: str) -> None:
     check_texts(figure(net_gridding(read(source))))
-
-
-def check_texts(made: Any) -> None:
-    made.canvas.draw()
-    renderer = made.canvas.get_renderer()
-    boxes = [(t.get_window_extent(renderer), t.get_text()) for t in texts(made)]
-    width, height = made.canvas.get_width_height()
-    for box, word in boxes:
-        assert box.x0 >= 0 and box.x1 <= width and box.y0 >= 0 and box.y1 <= height, word
-    for (one, a), (two, b) in itertools.combinations(boxes, 2):
-        both = min(one.x1, two.x1) - max(one.x0, two.x0), min(one.y1, two.y1) - max(one.y0, two.y0)
-        assert min(both) < 1.5, (a, b)
-    assert min(t.get_fontsize() for t in texts(made)) >= 7
 
 
 def test_files_say_in_words_what_they_show(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from fractions import Fraction
-from itertools import combinations
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -26,6 +25,7 @@ from convviz.figures.tiling import description, figure, plot
 from convviz.graph import Graph
 from convviz.read import read
 from convviz.report.tiling import bioimage, boxes_table, notes, tiling_data
+from tests.pictures import check_texts, texts
 
 HEAD = "input: [2, 24, 24]\nlayers:\n"
 CONV = "  - conv: {out_channels: 2, kernel_size: 3, padding: 1}\n"
@@ -463,16 +463,7 @@ def test_bad_input(arguments: str, message: str) -> None:
 def test_pictures_can_be_read(name: str, tile: int, size: tuple[int, ...], theme: str) -> None:
     found = tiling(read(name), (tile,), size=size)
     made = figure(found, theme=theme)
-    made.canvas.draw()
-    renderer = made.canvas.get_renderer()  # type: ignore[attr-defined]
-    width, height = made.canvas.get_width_height()
-    texts = [*made.texts, *(t for ax in made.axes for t in [*ax.texts, ax.xaxis.label])]
-    boxes = [(t.get_window_extent(renderer), t.get_text()) for t in texts if t.get_text()]
-    for box, word in boxes:
-        assert box.x0 >= 0 and box.x1 <= width and box.y0 >= 0 and box.y1 <= height, word
-    for (one, a), (two, b) in combinations(boxes, 2):
-        assert not one.overlaps(two), (a, b)
-    assert all(t.get_fontsize() >= 7 for t in texts)
+    check_texts(made, [*texts(made), *(ax.xaxis.label for ax in made.axes)], touch=0)
 
 
 def test_a_picture_shows_the_numbers() -> None:

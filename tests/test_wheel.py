@@ -46,6 +46,8 @@ def test_everything_lies_under_convviz(wheel: Path) -> None:
     assert {name.split("/")[0].split("-")[0] for name in names} == {"convviz"}
     zoo = {name.rsplit("/", 1)[1] for name in names if name.endswith(".yaml")}
     assert zoo == {file.name for file in (ROOT / "convviz" / "zoo").glob("*.yaml")}
+    fonts = {f"convviz/fonts/{file.name}" for file in (ROOT / "convviz" / "fonts").iterdir()}
+    assert len(fonts) > 4 and fonts <= set(names)
     assert {"convviz/py.typed", "convviz/scenes/__init__.py"} <= set(names)
 
 

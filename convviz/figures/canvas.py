@@ -16,6 +16,7 @@ from convviz.figures import check_picture
 from convviz.theme import Theme
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 DPI = 160
@@ -72,6 +73,16 @@ def header(figure: Figure, look: Theme, title: str, caption: str = "") -> None:
     figure.text(x, 1 - 0.38 / height, title, color=look.ink, size=TITLE, weight="semibold", va="center")
     if caption:
         figure.text(x, 1 - 0.7 / height, caption, color=look.faint_ink, size=CAPTION, va="center")
+
+
+def ruler(ax: Axes, look: Theme, size: float = 7.8) -> None:
+    """Only the lower axis, as a thin line with its ticks; ``size`` of their labels in points."""
+    for side in ("top", "right", "left"):
+        ax.spines[side].set_visible(False)
+    ax.spines["bottom"].set_color(look.line)
+    ax.tick_params(axis="y", length=0, labelleft=False)
+    ax.tick_params(axis="x", labelcolor=look.faint_ink, labelsize=size, length=2.5, color=look.line)
+    ax.set_facecolor("none")
 
 
 def save(figure: Figure, path: str | Path, *, title: str, words: str, dpi: int = DPI) -> None:

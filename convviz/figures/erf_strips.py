@@ -132,8 +132,4 @@ def _plain(ax: Axes, paths: PathCounts, ends: tuple[float, float], look: Theme) 
                 edge, stop, facecolor="none", edgecolor=look["muted"].fill, hatch="////", linewidth=0
             )
             shade.set_zorder(0)
-    for side in ("top", "right", "left"):
-        ax.spines[side].set_visible(False)
-    ax.spines["bottom"].set_color(look.line)
-    ax.tick_params(axis="y", length=0, labelleft=False)
-    ax.tick_params(axis="x", labelcolor=look.faint_ink, labelsize=LABEL, length=2.5, color=look.line)
+    canvas.ruler(ax, look, LABEL)

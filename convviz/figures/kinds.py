@@ -161,12 +161,7 @@ def _bars(
             zorder=5,
             bbox={"facecolor": look.paper, "linewidth": 0, "pad": 1.0},
         )
-    for side in ("top", "right", "left"):
-        ax.spines[side].set_visible(False)
-    ax.spines["bottom"].set_color(look.line)
-    ax.set_facecolor("none")
-    ax.tick_params(axis="y", length=0, labelleft=False)
-    ax.tick_params(axis="x", labelcolor=look.faint_ink, labelsize=8, length=2.5, color=look.line)
+    canvas.ruler(ax, look, 8)
     ax.grid(axis="x", color=look.line, linewidth=0.6, zorder=0)
     if log:
         ax.set_xscale("log")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from convviz import theme as themes
 from convviz.analysis.coverage import Coverage
 from convviz.analysis.patterns import Number
+from convviz.figures import canvas
 from convviz.ops.relations import Window
 from convviz.report.checkerboard import decimal, told_number
 from convviz.theme import Theme
@@ -246,13 +247,8 @@ def draw_spectrum(ax: Axes, coverage: Coverage, look: Theme) -> None:
     every = max(1, -(-len(stems) // (8 if period <= 32 else 5)))
     ticks = [m for m, _ in stems if (count - m) % every == 0]
     ax.set_xticks(ticks, [str(Fraction(m, period)) for m in ticks])
-    for side in ("top", "right", "left"):
-        ax.spines[side].set_visible(False)
-    ax.spines["bottom"].set_color(look.line)
-    ax.tick_params(axis="y", length=0, labelleft=False)
-    ax.tick_params(axis="x", labelcolor=look.faint_ink, labelsize=7.8, length=2.5, color=look.line)
+    canvas.ruler(ax, look)
     ax.set_xlabel("cycles per cell", color=look.faint_ink, size=8.2)
-    ax.set_facecolor("none")
     if not stems:
         ax.set_xticks([])
         ax.set_xlabel("")

@@ -293,12 +293,7 @@ def _rungs(
             _label(ax, len(steps), words[-1], letter, windows, look)
     ax.set_ylim(len(words) - 0.4, -0.6)
     ax.set_xlim(low, high)
-    for side in ("top", "right", "left"):
-        ax.spines[side].set_visible(False)
-    ax.spines["bottom"].set_color(look.line)
-    ax.tick_params(axis="y", length=0, labelleft=False)
-    ax.tick_params(axis="x", labelcolor=look.faint_ink, labelsize=7.8, length=2.5, color=look.line)
-    ax.set_facecolor("none")
+    canvas.ruler(ax, look)
     ax.locator_params(axis="x", nbins=6, integer=True)
     ax.set_xlabel(
         "input position" if ribbons else "receptive field (input cells)", color=look.faint_ink, size=8.6

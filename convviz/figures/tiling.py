@@ -238,12 +238,7 @@ def _ribbons(ax: Axes, axis: AxisPlan, count: int, look: Theme) -> None:
     low, high = tiles[0].start, max(tile.stop for tile in tiles)
     air = 0.01 * (high - low)
     ax.set_xlim(low - air, high + air)
-    for side in ("top", "right", "left"):
-        ax.spines[side].set_visible(False)
-    ax.spines["bottom"].set_color(look.line)
-    ax.tick_params(axis="y", length=0, labelleft=False)
-    ax.tick_params(axis="x", labelcolor=look.faint_ink, labelsize=7.8, length=2.5, color=look.line)
-    ax.set_facecolor("none")
+    canvas.ruler(ax, look)
     ax.locator_params(axis="x", nbins=5, integer=True)
     more = f" (the first {count} of {axis.count:,} tiles)" if count < axis.count else ""
     ax.set_xlabel(f"position along the {axis.tiling.name}{more}", color=look.faint_ink, size=8.6)
