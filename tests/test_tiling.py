@@ -466,6 +466,12 @@ def test_pictures_can_be_read(name: str, tile: int, size: tuple[int, ...], theme
     check_texts(made, [*texts(made), *(ax.xaxis.label for ax in made.axes)], touch=0)
 
 
+def test_a_module_that_takes_one_size_only_is_told_where_it_fails() -> None:
+    done = CliRunner().invoke(main, ["tile", "tests.nets.gates:CausalAttention", "--input", "12x8"])
+    assert done.exit_code == 0 and "no exact tiling" in done.stdout
+    assert "takes no image of another size than the tile (attn (Linear)" in " ".join(done.stdout.split())
+
+
 def test_a_picture_shows_the_numbers() -> None:
     found = tiling(read("unet"), (572,), size=(2204, 2972))
     patches = figure(found).axes[0].patches

@@ -356,8 +356,11 @@ class _Search:
             longer = (*space[:axis], length, *space[axis + 1 :])
             out = self.resizer.probe(longer)
             if isinstance(out, Misfit):
-                why = f"takes no image of another size than the tile ({out.message})"
-                return found | {out.layer or self.layer: why}
+                # A module that is read anew says where in its source it failed, which is no layer of the graph.
+                known = out.layer in self.resizer.graph.by_name
+                told = out.message if known or not out.layer else f"{out.layer}: {out.message}"
+                why = f"takes no image of another size than the tile ({told})"
+                return found | {out.layer if known else self.layer: why}
             for one, other in zip(self.lowered(space), self.lowered(longer), strict=True):
                 jumps = grid(one, axis).jumps
                 for name, why in differing(one, other, axis):
