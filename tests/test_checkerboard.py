@@ -612,3 +612,11 @@ def test_a_product_is_uneven_where_a_factor_is(tmp_path: Path) -> None:
     found = checkerboard(net(tmp_path, uneven, even, "crop: [[0, 1], [0, 1]]\n    name: cut\n    from: up",
                              "mul:\n    from: [even, cut]"))  # fmt: skip
     assert found.composite.overlap == ((2, 1), (2, 1))
+
+
+@pytest.mark.parametrize("gradient", [[], ["--gradient"]])
+def test_a_kernel_beyond_all_sizes_is_refused_in_a_line(gradient: list[str]) -> None:
+    assert run("--kernel-size", str(10**18), "--stride", "2", *gradient).exit_code == 0
+    done = run("--kernel-size", str(2**63), "--stride", "2", *gradient)
+    assert done.exit_code == 2
+    assert done.stderr == f"convviz: --kernel-size: must be at most 2^63 - 1, got {2**63}\n"

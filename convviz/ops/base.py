@@ -256,6 +256,14 @@ def number(low: float | None = None, high: float | None = None) -> Check:
     return check
 
 
+def taps(value: Any, rank: int) -> int:
+    """Cells of a kernel along one axis: as many as Python can count in a range, and torch at all."""
+    count: int = integer(1)(value, rank)
+    if count >= 2**63:
+        raise ValueError("must be at most 2^63 - 1")
+    return count
+
+
 def boolean(value: Any, rank: int) -> bool:
     if not isinstance(value, bool):
         raise ValueError("must be true or false")

@@ -26,6 +26,7 @@ from convviz.ops.base import (
     spec,
     split_map,
     squeeze,
+    taps,
 )
 from convviz.ops.relations import Blocks, Window
 
@@ -44,7 +45,7 @@ class Conv(Op):
     kind: ClassVar[str] = "conv"
     elementwise: ClassVar[bool] = False
     out_channels: int = spec(integer(1))
-    kernel_size: tuple[int, ...] = spec(per_axis(integer(1)))
+    kernel_size: tuple[int, ...] = spec(per_axis(taps))
     stride: tuple[int, ...] = spec(per_axis(integer(1)), 1)
     padding: tuple[tuple[int, int], ...] | str = spec(paddings(0, ("same", "valid")), 0)
     dilation: tuple[int, ...] = spec(per_axis(integer(1)), 1)
@@ -161,7 +162,7 @@ class ConvTranspose(Op):
     kind: ClassVar[str] = "conv_transpose"
     elementwise: ClassVar[bool] = False
     out_channels: int = spec(integer(1))
-    kernel_size: tuple[int, ...] = spec(per_axis(integer(1)))
+    kernel_size: tuple[int, ...] = spec(per_axis(taps))
     stride: tuple[int, ...] = spec(per_axis(integer(1)), 1)
     padding: tuple[int, ...] = spec(per_axis(integer(0)), 0)
     output_padding: tuple[int, ...] = spec(per_axis(integer(0)), 0)

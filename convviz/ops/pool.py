@@ -29,6 +29,7 @@ from convviz.ops.base import (
     spec,
     split_map,
     squeeze,
+    taps,
 )
 from convviz.ops.conv import flatten_lead, patches, unflatten_lead, window_size
 from convviz.ops.relations import SAME, Relation, Window, adaptive, whole
@@ -137,7 +138,7 @@ class MaxPool(WindowPool):
     """Largest value of each window; padding is never the largest. Source: torch.nn.MaxPool2d."""
 
     kind: ClassVar[str] = "max_pool"
-    kernel_size: tuple[int, ...] = spec(per_axis(integer(1)))
+    kernel_size: tuple[int, ...] = spec(per_axis(taps))
     stride: tuple[int, ...] = spec(optional(per_axis(integer(1))), None)  # None: the kernel's size
     padding: tuple[int, ...] = spec(per_axis(integer(0)), 0)
     dilation: tuple[int, ...] = spec(per_axis(integer(1)), 1)
@@ -156,7 +157,7 @@ class AvgPool(WindowPool):
     """
 
     kind: ClassVar[str] = "avg_pool"
-    kernel_size: tuple[int, ...] = spec(per_axis(integer(1)))
+    kernel_size: tuple[int, ...] = spec(per_axis(taps))
     stride: tuple[int, ...] = spec(optional(per_axis(integer(1))), None)
     padding: tuple[int, ...] = spec(per_axis(integer(0)), 0)
     ceil_mode: bool = spec(boolean, False)
@@ -181,7 +182,7 @@ class LpPool(WindowPool):
 
     kind: ClassVar[str] = "lp_pool"
     norm_type: float = spec(number(1))
-    kernel_size: tuple[int, ...] = spec(per_axis(integer(1)))
+    kernel_size: tuple[int, ...] = spec(per_axis(taps))
     stride: tuple[int, ...] = spec(optional(per_axis(integer(1))), None)
     ceil_mode: bool = spec(boolean, False)
 
