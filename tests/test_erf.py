@@ -415,11 +415,14 @@ def words(made: Any) -> list[Any]:
     return [text for text in found if text.get_text()]
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("kind", ["both", "paths", "line", "volume", "narrow", "long"])
+@pytest.mark.parametrize(
+    ("kind", "theme"),
+    [
+        *((kind, "light") for kind in ("both", "paths", "line", "volume", "narrow", "long")),
+        *((kind, "dark") for kind in ("paths", "line")),  # dark has the same layout
+    ],
+)
 def test_no_two_texts_touch_and_none_leaves_the_page(kind: str, theme: str) -> None:
-    if theme == "dark" and kind not in ("paths", "line"):
-        pytest.skip("the layout is the same")
     from convviz.figures import canvas
 
     with canvas.style():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from convviz.cli.fields import FieldValue, field_options, given
+from convviz.cli.fields import FieldValue, field_options, given, option_of
 from convviz.cli.options import Model, load, model_options, parse_inputs, parse_treat
 from convviz.cli.output import FORMATS, choose_format, emit, output_options, write_table
 from convviz.cli.plotting import check_plot, plot_options, write_plot
@@ -84,7 +84,7 @@ def command(
     format = choose_format(format, output, FORMATS)
     check_plot(plot)
     values = given(fields, sets)
-    bare = [f"--{name.replace('_', '-')}" for name in values] + [
+    bare = [option_of(name) for name in values] + [
         f"--{name}"
         for name, value in {"rank": rank, "op": op, "channels": channels}.items()
         if value is not None
@@ -131,7 +131,7 @@ def _layer(
     except ConvvizError as err:
         known = {"op", "rank", "channels", "size", *values, *FIELDS}
         if err.where in known or isinstance(err, FieldError):
-            raise ConvvizError(err.message, f"--{err.where.replace('_', '-')}") from None
+            raise ConvvizError(err.message, option_of(err.where)) from None
         raise
     if format == "json":
         emit(dumps(layer_data(found)), output)
@@ -190,7 +190,7 @@ def _experiment(size: Any, seeds: int, format: str, output: str | None, plot: st
         try:
             found = experiment(seeds=seeds, size=64 if size is None else size, progress=share)
         except ConvvizError as err:
-            raise ConvvizError(err.message, f"--{err.where}") from None
+            raise ConvvizError(err.message, option_of(err.where)) from None
     if format == "json":
         emit(dumps(experiment_data(found)), output)
     else:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from convviz.cli.fields import field_options, given
+from convviz.cli.fields import field_options, given, option_of
 from convviz.cli.fields import only as only_known
 from convviz.cli.options import Count, Words
 from convviz.cli.output import (
@@ -90,7 +90,7 @@ def command(
 
 
 def _as_option(err: FieldError) -> ConvvizError:
-    return ConvvizError(err.message, f"--{err.where.replace('_', '-')}")
+    return ConvvizError(err.message, option_of(err.where))
 
 
 def _space(text: str, rank: int | None) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from convviz.cli.fields import field_options, given
+from convviz.cli.fields import field_options, given, option_of
 from convviz.cli.options import load, model_options
 from convviz.cli.output import check_writable, emit, write_whole
 from convviz.errors import ConvvizError, nearest
@@ -92,7 +92,7 @@ def command(
             "--step": step,
             "--all": sheet or None,
             "--format": format,
-            **{f"--{name.replace('_', '-')}": value for name, value in own.items()},
+            **{option_of(name): value for name, value in own.items()},
         }
         _net(
             what,
@@ -163,14 +163,12 @@ def _plan(
         if what is None or _planned(what):
             raise ConvvizError(f"is of a net; {what} is none", "--layer")
         if own:
-            raise ConvvizError(
-                "a layer has its own fields; they cannot be set", f"--{next(iter(own)).replace('_', '-')}"
-            )
+            raise ConvvizError("a layer has its own fields; they cannot be set", option_of(next(iter(own))))
         return plans.of_layer(load(what, inputs, weights, treat), layer, view=view, seed=seed)
     named = {r.name for r in plans.relationships()}
     if relationship is not None or what in named:
         if own or inputs:
-            name = "--input" if inputs else f"--{next(iter(own)).replace('_', '-')}"
+            name = "--input" if inputs else option_of(next(iter(own)))
             raise ConvvizError(
                 "a relationship has its own sizes; draw conv or conv_transpose for others", name
             )

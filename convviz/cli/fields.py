@@ -30,6 +30,15 @@ HELP = {
 }
 
 
+def option_of(field: str) -> str:
+    """The option that sets a field.
+
+    >>> option_of("kernel_size")
+    '--kernel-size'
+    """
+    return f"--{field.replace('_', '-')}"
+
+
 class FieldValue(click.ParamType):
     """A field as written: a number, ``3,5`` or ``3x5`` for each axis, true, false, a word, or a list in YAML."""
 
@@ -81,10 +90,9 @@ def field_options(*names: str) -> Callable[[Callable[..., Any]], Callable[..., A
             "--set", "sets", multiple=True, metavar="FIELD=VALUE", help="Any other field of the op."
         )(command)
         for name in reversed(names):
-            option = f"--{name.replace('_', '-')}"
-            command = click.option(option, name, type=FieldValue(), metavar="N", help=HELP.get(name, ""))(
-                command
-            )
+            command = click.option(
+                option_of(name), name, type=FieldValue(), metavar="N", help=HELP.get(name, "")
+            )(command)
         return command
 
     return add
@@ -114,5 +122,5 @@ def only(fields: dict[str, Any], known: Sequence[str], what: str) -> None:
         if name not in known:
             raise ConvvizError(
                 f"{what} has no field {name!r}{nearest(name, known)} (fields: {', '.join(known)})",
-                f"--{name.replace('_', '-')}",
+                option_of(name),
             )

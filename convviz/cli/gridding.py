@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from convviz.cli.fields import option_of
 from convviz.cli.options import Model, load, model_options
 from convviz.cli.output import (
     FORMATS,
@@ -94,7 +95,7 @@ def _stack(rates: str, kernel_size: str | None, stride: str | None) -> Gridding:
     try:
         return gridding(*values)
     except FieldError as err:
-        where = "rates" if err.where == "rates" else f"--{err.where.replace('_', '-')}"
+        where = "rates" if err.where == "rates" else option_of(err.where)
         raise ConvvizError(err.message, where) from None
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from convviz.cli.fields import option_of
 from convviz.cli.options import Model, Unit, load, model_options, parse_inputs, parse_treat
 from convviz.cli.output import FORMATS, choose_format, emit, output_options, write_table
 from convviz.cli.plotting import check_plot, plot_options, write_plot
@@ -83,7 +84,7 @@ def command(
     view = next((name for name, asked in views.items() if asked), None)
     if layer is not None and unit is None and view != "padding_reach":
         raise ConvvizError("goes with --unit or --padding-reach", "--layer")
-    asked = [f"--{name.replace('_', '-')}" for name, on in {"unit": unit, **views}.items() if on]
+    asked = [option_of(name) for name, on in {"unit": unit, **views}.items() if on]
     if len(asked) > 1:
         raise ConvvizError(f"{' and '.join(asked)} answer different questions; ask for one of them")
 
