@@ -390,8 +390,8 @@ def test_the_sets_have_names() -> None:
 
     assert names("batch_norm", "train") == ("channel 0", "channel 1", "channel 2", "channel 3")
     assert names("layer_norm", "train") == ("sample 0", "sample 1", "sample 2", "sample 3")
-    assert names("group_norm", "train", num_groups=2)[1] == "sample 0, channels 2 and 3"
-    assert names("ghost_batch_norm", "train", num_splits=2)[0] == "samples 0 and 1, channel 0"
+    assert names("group_norm", "train", num_groups=2)[1] == "sample 0, channels 2 to 3"
+    assert names("ghost_batch_norm", "train", num_splits=2)[0] == "samples 0 to 1, channel 0"
 
 
 def test_attention_in_between_is_torch_s() -> None:

@@ -248,8 +248,12 @@ def _label(plan: Plan, grid: Grid, prefix: Cell, flat: bool) -> tuple[str, ...]:
         lines = [f"channel {prefix[0]}"]
     if lines and 1 < groups_of(plan, grid) < grid.shape[0] and grid.role != "kernel":
         lines[-1] += f" · group {group_of(plan, grid, prefix)}"
-    if len(prefix) > 1:
-        lines.append(f"slice {', '.join(words.number(at) for at in prefix[1:])}")
+    deeper = prefix[1:]
+    if deeper and grid.batched:
+        lines.append(f"channel {deeper[0]}")
+        deeper = deeper[1:]
+    if deeper:
+        lines.append(f"slice {', '.join(map(words.number, deeper))}")
     return (", ".join(lines),) if flat and lines else tuple(lines)
 
 

@@ -44,6 +44,11 @@ class Grid:
     unused: frozenset[Cell] = frozenset()
     channels: tuple[str, ...] = ()
 
+    @property
+    def batched(self) -> bool:
+        """Whether the first axis counts samples, so that the second has the channels."""
+        return len(self.shape) > 1 and self.channels[:1] == ("sample 0",)
+
 
 @dataclass(frozen=True)
 class Matrix:

@@ -1,36 +1,38 @@
-"""A batch that is normalized, and the sets of its cells that share statistics.
+"""A normalized batch and the sets of its cells that share statistics, as plans tell them.
 
-Of one sample the cells are named ``(c, *space)``, of several ``(n, c, *space)``.
+Of one sample the cells are named ``(c, *space)``, of several ``(n, c, *space)``. Sets and statistics are those of the
+result (:class:`~convviz.analysis.normalize.Normalized`); only the sums in between are added up here.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 
+from convviz.analysis.norm_set_names import names_of
+from convviz.analysis.normalize import Normalized
 from convviz.ops.base import Array, Shape
-from convviz.ops.norm import Norm, running
 from convviz.plan.given import plain
-from convviz.plan.model import (
-    Cell,
-    Number,
-)
-from convviz.plan.words import along, listing
+from convviz.plan.model import Cell, Number
 
-Mode = Literal["train", "eval"]
+FEW = 64  # cells of a batch whose results may have a step each
 
 
 @dataclass(frozen=True)
 class Batch:
-    """A norm and the batch ``x`` (N, C, *space) that it works on."""
+    """A result with the names that its plan gives to samples, cells and sets.
 
-    op: Norm
-    x: Array
-    weights: dict[str, Array]
-    mode: Mode = "eval"
+    each: each result of a small batch has a step of its own, not each set of them.
+    """
+
+    result: Normalized
+    each: bool = False
+
+    @property
+    def x(self) -> Array:
+        return self.result.x
 
     @property
     def shape(self) -> Shape:
@@ -51,53 +53,44 @@ class Batch:
         return tuple(f"sample {n}" for n in range(len(self.x))) if self.several else ()
 
     @property
-    def live(self) -> bool:
-        """Whether the statistics come from the numbers at hand, not from running ones."""
-        return bool(self.op.statistics(self.shape, mode=self.mode))
+    def single(self) -> bool:
+        """Whether each result has a step of its own."""
+        return self.each and self.x.size <= FEW
 
-    @cached_property
-    def y(self) -> Array:
-        with np.errstate(all="ignore"):
-            return self.op.forward(self.x, weights=self.weights, mode=self.mode)
-
-    @cached_property
-    def moments(self) -> tuple[Array, Array]:
-        """Mean and biased variance for every cell."""
-        if self.live:
-            mean, var = self.op.moments(self.x, self.mode)
-        else:
-            mean, var = (np.broadcast_to(part, self.x.shape) for part in running(self.weights, self.x.ndim))
-        return mean, var
+    @property
+    def centred(self) -> bool:
+        return self.result.rule.centred
 
     @cached_property
     def sets(self) -> tuple[Set, ...]:
-        """The cells that share a mean and a variance, set by set."""
-        relations = self.op.shares(self.shape, mode=self.mode, batch=len(self.x))
-        found: dict[tuple[int, ...], list[Cell]] = {}
-        for cell in np.ndindex(self.x.shape):
-            if self.live:
-                key = tuple(r.taps(i).cells.start for r, i in zip(relations, cell, strict=True))
-            else:
-                key = cell[1:2]  # running statistics belong to a channel
-            found.setdefault(key, []).append(cell)
-        return tuple(Set(self, i, tuple(cells)) for i, cells in enumerate(found.values()))
+        return tuple(Set(self, i, cells) for i, cells in enumerate(self.result.sets))
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Of the sets; of a single sample its number is not told."""
+        names = names_of(self.result)
+        if self.several:
+            return names
+        return tuple(name.removeprefix("sample 0").removeprefix(", ") or "all cells" for name in names)
 
     def cell(self, full: Cell) -> Cell:
         """A cell of the batch as the grids name it."""
         return full if self.several else full[1:]
 
+    @cached_property
     def affine(self) -> Array | None:
         """For every cell of a sample, the number of its weight among all weights; None where there is no affine."""
-        shape = self.op.affine_shape(self.shape)
+        op = self.result.op
+        shape = op.affine_shape(self.shape) if op else None
         if shape is None:
             return None
-        numbers = np.arange(self.weights["weight"].size).reshape(shape)
+        numbers = np.arange(self.result.weights["weight"].size).reshape(shape)
         return np.broadcast_to(numbers, self.shape)
 
 
 @dataclass(frozen=True)
 class Set:
-    """Cells that share their statistics; ``cells`` are (n, c, *space)."""
+    """Cells that share their statistics; ``cells`` are (n, c, *space), ``number`` is their label."""
 
     batch: Batch
     number: int
@@ -108,53 +101,73 @@ class Set:
         """Its cell in the panels of statistics."""
         return (self.number,)
 
-    @cached_property
+    @property
+    def size(self) -> int:
+        return len(self.cells)
+
+    @property
     def name(self) -> str:
-        """``channels 0 to 1``; all axes that are not covered are named."""
-        axes = ["sample", "channel", *(f"axis {i} at" for i in range(1, len(self.batch.shape)))]
-        told = []
-        for axis, name in enumerate(axes):
-            members = sorted({cell[axis] for cell in self.cells})
-            if axis == 0 and not self.batch.several:
-                continue
-            if len(members) < self.batch.x.shape[axis] or axis == 1 == len(members):
-                told.append(along(name, members) if axis < 2 else f"{name} {listing(map(str, members))}")
-        return ", ".join(told) or "all cells"
+        """``channels 0 to 1``; the axes that are not covered are named."""
+        return self.batch.names[self.number]
+
+    @property
+    def title(self) -> str:
+        return f"{self.name[0].upper()}{self.name[1:]}"
 
     @cached_property
     def shown(self) -> tuple[Cell, ...]:
         return tuple(self.batch.cell(cell) for cell in self.cells)
 
+    def of(self, values: Array) -> list[Number]:
+        """The values of its cells."""
+        return [plain(values[cell]) for cell in self.cells]
+
     @cached_property
     def values(self) -> list[Number]:
-        return [plain(self.batch.x[cell]) for cell in self.cells]
+        return self.of(self.batch.x)
 
     @cached_property
     def sum(self) -> Number:
         return plain(np.sum([self.batch.x[cell] for cell in self.cells]))
 
-    @cached_property
-    def mean(self) -> Number:
-        return plain(self.batch.moments[0][self.cells[0]])
+    @property
+    def shift(self) -> Number:
+        """What is taken away: the mean, the running mean, the least value, or 0."""
+        return plain(self.batch.result.shift[self.number])
 
-    @cached_property
+    @property
+    def scale(self) -> Number:
+        """What is divided by."""
+        return plain(self.batch.result.scale[self.number])
+
+    @property
     def var(self) -> Number:
-        return plain(self.batch.moments[1][self.cells[0]])
+        """The biased variance, the running one, or the mean square."""
+        assert self.batch.result.var is not None
+        return plain(self.batch.result.var[self.number])
 
-    @cached_property
-    def std(self) -> Number:
-        with np.errstate(all="ignore"):
-            return plain(np.sqrt(self.var + self.batch.op.epsilon(self.batch.x)))
+    @property
+    def low(self) -> Number:
+        """The least of its values, of min-max."""
+        assert self.batch.result.low is not None
+        return plain(self.batch.result.low[self.number])
+
+    @property
+    def high(self) -> Number:
+        assert self.batch.result.high is not None
+        return plain(self.batch.result.high[self.number])
 
     @cached_property
     def deviations(self) -> list[Number]:
-        return [plain(np.float64(value) - self.mean) for value in self.values]
+        with np.errstate(all="ignore"):
+            return [plain(np.float64(value) - self.shift) for value in self.values]
 
     @cached_property
     def squares(self) -> list[Number]:
-        return [plain(np.float64(value) ** 2) for value in self.deviations]
+        with np.errstate(all="ignore"):
+            return [plain(np.float64(value) ** 2) for value in self.deviations]
 
     @cached_property
-    def normalized(self) -> list[Number]:
+    def square_sum(self) -> Number:
         with np.errstate(all="ignore"):
-            return [plain(np.float64(value) / self.std) for value in self.deviations]
+            return plain(np.sum(np.array(self.squares, dtype=float)))

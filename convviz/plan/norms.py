@@ -1,47 +1,60 @@
-"""Normalization step by step: who shares statistics, sum, mean, deviations, squares, variance, result.
+"""Normalization step by step: who shares statistics, sum, mean, deviations, squares, variance, result, running ones.
 
 Everything works on a batch ``(N, C, *space)``. Of one sample the cells are named ``(c, *space)``, of several
-``(n, c, *space)``.
+``(n, c, *space)``. Sections of :func:`of_result` have one step for each set, in the order of the sets; so those who
+write it down can turn it round and tell set by set. Only the updates of running statistics are told by time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from math import prod
 from typing import Any
 
 import numpy as np
 
+from convviz.analysis.normalize import Mode, Normalized, applied
+from convviz.analysis.scaling import Scaling
 from convviz.errors import ConvvizError
-from convviz.ops.base import Array, show
+from convviz.ops.base import show
 from convviz.ops.norm import Norm, RunningNorm
+from convviz.plan import norm_steps as steps_of
+from convviz.plan import running, scalings
 from convviz.plan.defaults import default_weights
 from convviz.plan.given import Given, check_size, checked_weights, plain
 from convviz.plan.limits import MAX_CELLS, MAX_STEPS, check_count
-from convviz.plan.model import (
-    Formula,
-    Grid,
-    Marked,
-    Number,
-    Panel,
-    Plan,
-    Stage,
-    Step,
-    Term,
-    Work,
-    Write,
-)
+from convviz.plan.model import Formula, Grid, Panel, Plan, Stage, Step, Table
 from convviz.plan.naming import title_of
-from convviz.plan.norm_sets import Batch, Mode, Set
-from convviz.plan.pieces import blank, equal, grid, joined, place, step
+from convviz.plan.norm_sets import Batch
+from convviz.plan.pieces import blank, grid, place
 from convviz.plan.reach import unravel
-from convviz.plan.words import count, inner, number, size
+from convviz.plan.words import inner, listing, number, size
+
+SECTIONS = 11  # that a set has a step in, at most
+CELLS = 10_000  # of a batch that is worked out
+
+
+def of_result(result: Normalized) -> Plan:
+    """The worked example of a normalized batch: every number from the input to the output and the running statistics.
+
+    Any method, in training or evaluation, and the scalings of pixels. Each section has one step for each set of cells
+    that share. Raises ConvvizError where there would be too much to follow.
+
+    >>> from convviz.analysis.normalize import normalize
+    >>> plan = of_result(normalize([[[0, 4]], [[2, 2]]], "batch"))
+    >>> [step.work.text for step in plan.steps if step.section in ("Mean", "Variance", "Running variance")]
+    ['8 / 4 = 2', '8 / 4 = 2', '(1 − 0.1)×1 + 0.1×2.6667 = 1.1667']
+    """
+    batch = checked(result)
+    if isinstance(result.rule, Scaling):
+        return scaling(batch)
+    return worksheet(batch, whole=True)
 
 
 def of_sample(given: Given) -> Plan:
     """The plan of a norm on one sample, in evaluation."""
     assert isinstance(given.op, Norm)
-    return worksheet(Batch(given.op, given.xs[0][None], given.weights))
+    return worksheet(checked(applied(given.op, given.xs[0][None], given.weights), each=True))
 
 
 def norm(op: Norm, x: Any, weights: Mapping[str, Any] | None = None, mode: Mode = "eval") -> Plan:
@@ -61,220 +74,221 @@ def norm(op: Norm, x: Any, weights: Mapping[str, Any] | None = None, mode: Mode 
     check_count(op.kind, "input cells", prod(batch.shape), MAX_CELLS)
     names = op.weights(shape) | op.buffers(shape)
     kept = default_weights(op, names) if weights is None else checked_weights(op.kind, names, weights)
-    return worksheet(Batch(op, batch, kept, mode))
+    return worksheet(checked(applied(op, batch, kept, mode), each=True))
 
 
-def worksheet(batch: Batch) -> Plan:
-    """All sections of a norm, in order, with a panel for each number in between."""
-    sets, names = batch.sets, tuple(s.name for s in batch.sets)
-    affine = batch.affine() is not None
-    check_count(batch.op.kind, "steps", 7 * len(sets) + (1 + affine) * batch.x.size, MAX_STEPS)
-    grids: list[Panel] = [grid_of(batch, "input", "input", "input", batch.x)]
-    grids += [grid(name, "kernel", name, value) for name, value in batch.weights.items()]
+def checked(result: Normalized, each: bool = False) -> Batch:
+    """A batch that is small enough to be followed."""
+    where = result.op.kind if result.op else result.method
+    sets, cells, updates = len(result.shift), result.x.size, len(result.updates)
+    kept = result.shape[1] * (updates + 1)
+    check_count(where, "cells", cells, CELLS)
+    check_count(where, "running statistics", kept, CELLS)
+    check_count(where, "steps", SECTIONS * sets + 2 * updates, MAX_STEPS)
+    return Batch(result, each)
+
+
+# -- a norm ---------------------------------------------------------------------------------------------
+def worksheet(batch: Batch, whole: bool = False) -> Plan:
+    """All sections of a norm, in order, with a panel for each number in between.
+
+    whole: with the parameters in a table and all updates of the running statistics.
+    """
+    result, op = batch.result, batch.result.op
+    assert op is not None
+    updates = whole and bool(result.updates)
+    kept = ("running_mean", "running_var") if updates else ()
+    panels: list[Panel] = [input_of(batch)]
+    panels += [
+        grid(name, "kernel", name, value) for name, value in result.weights.items() if name not in kept
+    ]
+    steps: list[Step] = []
+    if updates and not result.live:
+        panels += running.panels(batch)
+        steps += running.steps(batch)
+    if whole and not result.live:
+        steps += [steps_of.in_use(s, s.shift, s.var) for s in batch.sets]
+    made, between = statistics(batch)
+    steps += made
+    panels += between
+    if updates and result.live:  # as in torch, before anything is normalized
+        steps += [running.unbiased_step(s) for s in batch.sets] + running.steps(batch)
+    steps += results(batch)
+    if batch.affine is not None:
+        panels.append(blank("normalized", "normalized", batch.shown, batch.samples))
+    panels.append(Grid("output", "output", "output", batch.shown, channels=batch.samples))
+    if updates and result.live:
+        panels += [running.unbiased_panel(batch), *running.panels(batch)]
+    panels += running.curves(batch) if updates else []
+    panels += [parameters(batch)] if whole and (result.params or result.buffers) else []
+    weight = None if batch.affine is None else "weight"
+    stage = Stage(op, (batch.shape,), op.shape(batch.shape), ("input",), "output", weight)
+    return Plan(
+        op.kind, title(batch), tuple(panels), tuple(steps), tuple(formulas(batch, updates)), facts(batch, whole),
+        tuple(notes(batch)), (stage,),
+    )  # fmt: skip
+
+
+def results(batch: Batch) -> list[Step]:
+    """The normalized cells of each set, then their scale and shift."""
+    target = "output" if batch.affine is None else "normalized"
+    steps: list[Step] = []
+    for s in batch.sets:
+        if batch.result.live:
+            panel, before = ("deviation", s.deviations) if batch.centred else ("input", s.values)
+            steps += steps_of.quotients(s, target, panel, before)
+        else:
+            steps += steps_of.from_running(s, target, running.last(batch.result, s.number))
+    return steps + (
+        [step for s in batch.sets for step in steps_of.affine_steps(s)] if batch.affine is not None else []
+    )
+
+
+def input_of(batch: Batch) -> Grid:
+    return grid("input", "input", "input", batch.x if batch.several else batch.x[0], batch.samples)
+
+
+def statistics(batch: Batch) -> tuple[list[Step], list[Panel]]:
+    """Everything up to the root, with the panels in between; in evaluation only the root."""
+    sets, centred = batch.sets, batch.centred
+    steps: list[Step] = []
+    panels: list[Panel] = []
+
+    def add(steps_: list[Step], *made: Panel) -> None:
+        steps.extend(steps_)
+        panels.extend(made)
 
     def statistic(key: str, title: str) -> Grid:
-        return blank(key, title, (len(sets),), names)
+        return blank(key, title, (len(sets),), batch.names)
 
     def cells(key: str, title: str) -> Grid:
         return blank(key, title, batch.shown, batch.samples)
 
-    steps: list[Step] = []
-    if batch.live:
-        centred = batch.op.centred
-        steps += [shared_step(s) for s in sets]
+    if batch.result.live:
+        what = "a mean and a variance" if centred else "a mean square"
+        add([steps_of.shared(s, what) for s in sets])
         if centred:
-            steps += [sum_step(s) for s in sets] + [mean_step(s) for s in sets]
-            steps += [deviation_step(s) for s in sets]
-            grids += [statistic("sum", "sum"), statistic("mean", "mean"), cells("deviation", "x − mean")]
-        steps += [square_step(s) for s in sets] + [variance_step(s) for s in sets]
-        grids += [cells("square", "(x − mean)²" if centred else "x²")]
-        grids += [statistic("variance", "variance" if centred else "mean square")]
-    steps += [std_step(s) for s in sets]
-    grids += [statistic("std", "√(variance + eps)" if batch.op.centred else "√(mean square + eps)")]
-    target = "normalized" if affine else "output"
-    for s in sets:
-        steps += [normal_step(s, i, target) for i in range(len(s.cells))]
-    if affine:
-        steps += [step_ for s in sets for step_ in affine_steps(s)]
-        grids.append(cells("normalized", "normalized"))
-    grids.append(Grid("output", "output", "output", batch.shown, channels=batch.samples))
-    return finish(batch, grids, steps)
-
-
-def grid_of(batch: Batch, key: str, role: str, title: str, values: Array) -> Grid:
-    return grid(key, role, title, values if batch.several else values[0], batch.samples)
-
-
-# -- the sections ---------------------------------------------------------------------------------------
-def shared_step(s: Set) -> Step:
-    what = "a mean and a variance" if s.batch.op.centred else "a mean square"
-    cells = count(len(s.cells), "cell")
-    caption = f"{s.name[0].upper()}{s.name[1:]}: {cells} {'share' if len(s.cells) > 1 else 'has'} {what}."
-    return Step("Shared", caption, (Marked("input", "shared", s.shown),))
-
-
-def inputs_of(s: Set) -> tuple[Term, ...]:
-    return tuple(Term("input", cell, x, product=x) for cell, x in zip(s.shown, s.values, strict=True))
-
-
-def statistic_step(section: str, s: Set, caption: str, panel: str, work: Work) -> Step:
-    assert work.result is not None
-    return step(section, caption, work, [Write(panel, s.at, work.result)])
-
-
-def sum_step(s: Set) -> Step:
-    text = equal(joined([inner(x) for x in s.values]), s.sum)
-    return statistic_step(
-        "Sum", s, f"The sum of {s.name}: {text}.", "sum", Work("sum", inputs_of(s), s.sum, text)
-    )
-
-
-def mean_step(s: Set) -> Step:
-    text = equal(f"{inner(s.sum)} / {len(s.cells)}", s.mean)
-    term = Term("sum", s.at, s.sum, product=s.sum)
-    work = Work("mean", (term,), s.mean, text, divisor=len(s.cells))
-    return statistic_step("Mean", s, f"The mean of {s.name}: {text}.", "mean", work)
-
-
-def deviation_step(s: Set) -> Step:
-    terms = [
-        Term("input", cell, x, product=d, to=cell)
-        for cell, x, d in zip(s.shown, s.values, s.deviations, strict=True)
-    ]
-    terms.append(Term("mean", s.at, s.mean, product=s.mean))
-    texts = [equal(f"{number(x)} − {inner(s.mean)}", d) for x, d in zip(s.values, s.deviations, strict=True)]
-    return cells_step(
-        "Deviations", s, f"The deviations of {s.name} from the mean", "deviation", texts, s.deviations, terms
-    )
-
-
-def square_step(s: Set) -> Step:
-    panel = "deviation" if s.batch.op.centred else "input"
-    before = s.deviations if s.batch.op.centred else s.values
-    terms = [
-        Term(panel, cell, d, product=q, to=cell)
-        for cell, d, q in zip(s.shown, before, s.squares, strict=True)
-    ]
-    texts = [equal(f"{inner(d)}²", q) for d, q in zip(before, s.squares, strict=True)]
-    return cells_step("Squares", s, f"The squares of {s.name}", "square", texts, s.squares, terms)
-
-
-def cells_step(
-    section: str,
-    s: Set,
-    what: str,
-    panel: str,
-    texts: Sequence[str],
-    values: Sequence[Number],
-    terms: list[Term],
-) -> Step:
-    """A number for every cell of a set, in one step."""
-    text = joined(texts, ", ")
-    work = Work("function", tuple(terms), values[0] if len(values) == 1 else None, text, name=section.lower())
-    writes = [Write(panel, cell, value) for cell, value in zip(s.shown, values, strict=True)]
-    return step(section, f"{what}: {text}.", work, writes)
-
-
-def variance_step(s: Set) -> Step:
-    terms = tuple(Term("square", cell, q, product=q) for cell, q in zip(s.shown, s.squares, strict=True))
-    text = equal(f"({joined([number(q) for q in s.squares])}) / {len(s.cells)}", s.var)
-    work = Work("mean", terms, s.var, text, divisor=len(s.cells))
-    what = "variance" if s.batch.op.centred else "mean square"
-    return statistic_step(what.capitalize(), s, f"The {what} of {s.name}: {text}.", "variance", work)
-
-
-def std_step(s: Set) -> Step:
-    """The root of the variance, of the set or the running one."""
-    live = s.batch.live
-    panel, at = ("variance", s.at) if live else ("running_var", (s.number,))
-    term = Term(panel, at, s.var, product=s.var)
-    text = equal(f"√({number(s.var)} + {number(s.batch.op.epsilon(s.batch.x))})", s.std)
-    what = "mean square" if not s.batch.op.centred else "variance" if live else "running variance"
-    work = Work("function", (term,), s.std, text, name="sqrt")
-    return statistic_step(
-        "Standard deviation", s, f"The root of the {what} of {s.name}: {text}.", "std", work
-    )
-
-
-def normal_step(s: Set, i: int, target: str) -> Step:
-    """A cell's deviation over the root."""
-    cell, x, d = s.shown[i], s.values[i], s.deviations[i]
-    value = s.normalized[i] if target == "normalized" else plain(s.batch.y[s.cells[i]])
-    if not s.batch.live:
-        terms = [Term("input", cell, x, product=x), Term("running_mean", (s.number,), s.mean, product=s.mean)]
-        text = f"({number(x)} − {inner(s.mean)}) / {number(s.std)}"
+            add([steps_of.sum_step(s) for s in sets], statistic("sum", "sum"))
+            add([steps_of.mean_step(s) for s in sets], statistic("mean", "mean"))
+            add([steps_of.deviation_step(s) for s in sets], cells("deviation", "x − mean"))
+        add([steps_of.square_step(s) for s in sets], cells("square", "(x − mean)²" if centred else "x²"))
+        add([steps_of.square_sum_step(s) for s in sets], statistic("square_sum", "sum of squares"))
+        add(
+            [steps_of.variance_step(s) for s in sets],
+            statistic("variance", "variance" if centred else "mean square"),
+        )
+    root = statistic("std", "√(variance + eps)" if centred else "√(mean square + eps)")
+    if batch.result.live:
+        what = "variance" if centred else "mean square"
+        add([steps_of.root_step(s, "variance", s.at, what) for s in sets], root)
     else:
-        panel, d = ("deviation", d) if s.batch.op.centred else ("input", x)
-        terms = [Term(panel, cell, d, product=d)]
-        text = f"{number(d)} / {number(s.std)}"
-    terms.append(Term("std", s.at, s.std, product=s.std))
-    text = equal(text, value)
-    work = Work("function", tuple(terms), value, text, name="normalize")
-    caption = f"{place('Cell', cell)}, normalized: {text}."
-    return step("Normalize", caption, work, [Write(target, cell, value)])
+        at = [running.last(batch.result, s.number) for s in sets]
+        add(
+            [
+                steps_of.root_step(s, "running_var", a, "running variance")
+                for s, a in zip(sets, at, strict=True)
+            ],
+            root,
+        )
+    return steps, panels
 
 
-def affine_steps(s: Set) -> list[Step]:
-    """Each normalized cell times its weight, and its bias."""
-    batch, found = s.batch, []
-    numbers = batch.affine()
-    assert numbers is not None
-    weight, bias = batch.weights["weight"], batch.weights.get("bias")
-    for full, cell, value in zip(s.cells, s.shown, s.normalized, strict=True):
-        at = unravel(int(numbers[full[1:]]), weight.shape)
-        factor, result = plain(weight[at]), plain(batch.y[full])
-        shift = None if bias is None else plain(bias[at])
-        term = Term("normalized", cell, value, at, factor, plain(value * factor))
-        text = f"{inner(value)}×{inner(factor)}" + ("" if shift is None else f" + {inner(shift)}")
-        text = equal(text, result)
-        marks = [] if bias is None else [Marked("bias", "weight", (at,))]
-        work = Work("dot", (term,), result, text, shift)
-        caption = f"{place('Output', cell)} is {text}."
-        section = "Scale" if bias is None else "Scale and shift"
-        found.append(step(section, caption, work, [Write("output", cell, result)], "weight", marks))
-    return found
+def title(batch: Batch) -> str:
+    op = batch.result.op
+    assert op is not None
+    mode = {"train": " in training", "eval": " in evaluation"}[batch.result.mode]
+    return f"{title_of(op)} on {size(batch.shown)}{mode if isinstance(op, RunningNorm) else ''}"
 
 
-def finish(batch: Batch, panels: Sequence[Panel], steps: Sequence[Step]) -> Plan:
-    """The plan with its formulas and notes."""
-    op, shape = batch.op, batch.shape
-    affine = batch.affine() is not None
-    mean = "mean" if op.centred else "0"
-    top = f"(x − {mean})" if op.centred else "x"
-    root = "√(variance + eps)" if op.centred else "√(mean square + eps)"
-    after = ("×weight" + (" + bias" if "bias" in batch.weights else "")) if affine else ""
-    (first, *_), last = batch.sets, steps[-1].work
-    assert last is not None and last.result is not None
-    value = number(plain(batch.y[first.cells[0]]))
-    numbers = f"({number(first.values[0])} − {inner(first.mean)})" if op.centred else number(first.values[0])
-    numbers += f" / √({number(first.var)} + {number(op.epsilon(batch.x))})"
-    numbers_of = batch.affine()
-    if numbers_of is not None:
-        at = unravel(int(numbers_of[first.cells[0][1:]]), batch.weights["weight"].shape)
-        numbers += f"×{inner(plain(batch.weights['weight'][at]))}"
-        numbers += f" + {inner(plain(batch.weights['bias'][at]))}" if "bias" in batch.weights else ""
-    rules = [
-        Formula("each cell", f"{top} / {root}{after}", numbers, value, f"for {place('cell', first.shown[0])}")
-    ]
-    if batch.live:
-        cells = len(first.cells)
-        about = "cells that share statistics"
-        rules.append(Formula(about, "cells / sets", f"{batch.x.size} / {len(batch.sets)}", str(cells)))
-    stage = Stage(op, (shape,), op.shape(shape), ("input",), "output", "weight" if affine else None)
-    facts = [("parameters", f"{op.params(shape):,}"), ("sets of statistics", f"{len(batch.sets):,}")]
-    title = f"{title_of(op)} on {size(batch.shown)}"
-    if isinstance(op, RunningNorm):
-        title += " in training" if batch.mode == "train" else " in evaluation"
-    return Plan(
-        op.kind, title, tuple(panels), tuple(steps), tuple(rules), tuple(facts), tuple(notes(batch)), (stage,)
+def formulas(batch: Batch, updates: bool) -> list[Formula]:
+    """The rule and the statistics, with the numbers of the first set."""
+    result, s = batch.result, batch.sets[0]
+    centred, x = batch.centred, number(s.values[0])
+    root = "√(variance + eps)" if centred else "√(mean square + eps)"
+    rule = f"(x − mean) / {root}" if centred else f"x / {root}"
+    numbers = f"({x} − {inner(s.shift)})" if centred else x
+    numbers += f" / √({number(s.var)} + {number(result.eps)})"
+    if batch.affine is not None:
+        weight, bias = result.weights["weight"], result.weights.get("bias")
+        at = unravel(int(batch.affine[s.cells[0][1:]]), weight.shape)
+        rule += "×weight" + ("" if bias is None else " + bias")
+        numbers += f"×{inner(plain(weight[at]))}" + ("" if bias is None else f" + {inner(plain(bias[at]))}")
+    value = number(plain(result.output[s.cells[0]]))
+    found = [Formula("each cell", rule, numbers, value, f"for {place('cell', s.shown[0])}")]
+    if result.live:
+        note = f"for {s.name}"
+        cells = Formula(
+            "cells that share statistics",
+            "all cells / sets",
+            f"{batch.x.size} / {len(batch.sets)}",
+            str(s.size),
+        )
+        if batch.x.size == s.size * len(batch.sets):
+            found.append(cells)
+        if centred:
+            found.append(
+                Formula("mean", "(Σ x) / cells", f"{inner(s.sum)} / {s.size}", number(s.shift), note)
+            )
+        what, over = ("variance", "Σ (x − mean)²") if centred else ("mean square", "Σ x²")
+        found.append(
+            Formula(what, f"({over}) / cells", f"{number(s.square_sum)} / {s.size}", number(s.var), note)
+        )
+    return found + (running.formulas(batch) if updates else [])
+
+
+# -- parameters -----------------------------------------------------------------------------------------
+def facts(batch: Batch, whole: bool) -> tuple[tuple[str, str], ...]:
+    result = batch.result
+    found = [("parameters", f"{result.params:,}"), ("sets of statistics", f"{len(batch.sets):,}")]
+    if whole:
+        names = [name for key, name in (("weight", "gamma"), ("bias", "beta")) if key in result.weights]
+        found.insert(1, ("trained", listing(names) or "nothing"))
+        kept = f"{result.buffers:,} running statistics and a counter" if result.buffers else "nothing"
+        found.insert(2, ("only kept", kept))
+    return tuple(found)
+
+
+def parameters(batch: Batch) -> Table:
+    """What is trained, what is only kept, and how many numbers each is."""
+    result, rows = batch.result, []
+    for key, name, does in (("weight", "gamma", "scales"), ("bias", "beta", "shifts")):
+        if key in result.weights:
+            rows.append((f"{name} ({key})", result.weights[key].size, "trained", does))
+    if result.buffers:
+        for key in ("running_mean", "running_var"):
+            rows.append((key, result.weights[key].size, "kept", "used in evaluation"))
+        rows.append(("num_batches_tracked", 1, "kept", f"counts updates: {len(result.updates)}"))
+    return Table(
+        "parameters", "what is trained and what is kept", ("what", "numbers", "how", "what for"), tuple(rows)
     )
 
 
 def notes(batch: Batch) -> list[str]:
-    if not batch.live:
-        return [
-            "In evaluation the running mean and variance of each channel are used, not those of the numbers at hand."
-        ]
-    if not batch.op.centred:
+    result = batch.result
+    kept = running.notes(result)
+    if not result.live:
+        used = "In evaluation the running mean and variance of each channel are used, not those of the numbers at hand."
+        if kept or not isinstance(result.op, RunningNorm):
+            return [used, *kept]
+        start = all((result.weights[k] == v).all() for k, v in (("running_mean", 0), ("running_var", 1)))
+        return [used] + [
+            "They still are as they start, mean 0 and variance 1: the output is nearly the input."
+        ] * start
+    if not batch.centred:
         return ["No mean is taken away: the mean of the squares takes the place of the variance."]
-    return ["The variance is the biased one: the sum of squares over the number of cells, not one less."]
+    return [
+        "The variance is the biased one: the sum of squares over the number of cells, not one less.",
+        *kept,
+    ]
+
+
+# -- a scaling of pixels --------------------------------------------------------------------------------
+def scaling(batch: Batch) -> Plan:
+    """All sections of a scaling of pixels."""
+    output = Grid("output", "output", "output", batch.shown, channels=batch.samples)
+    panels = (input_of(batch), *scalings.panels_of(batch), output)
+    told = (("parameters", "0"), ("sets that share", f"{len(batch.sets):,}"))
+    return Plan(
+        batch.result.method, scalings.title_of(batch), panels, tuple(scalings.steps_of(batch)),
+        tuple(scalings.formulas_of(batch)), told, tuple(scalings.notes_of(batch)),
+    )  # fmt: skip

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,15 +13,35 @@ if TYPE_CHECKING:
 
 MINUS = "\N{MINUS SIGN}"
 TIMES = "×"
-DIGITS = 4  # after the point, of numbers that are not whole
+DIGITS = ContextVar("DIGITS", default=4)  # after the point, of numbers that are not whole
 AXES = {1: ("position",), 2: ("row", "column"), 3: ("slice", "row", "column")}
+
+
+@contextmanager
+def decimals(digits: int) -> Iterator[None]:
+    """Within, numbers have at most so many digits behind the point.
+
+    >>> with decimals(2):
+    ...     number(2 / 3)
+    '0.67'
+    """
+    token = DIGITS.set(digits)
+    try:
+        yield
+    finally:
+        DIGITS.reset(token)
 
 
 def number(value: float) -> str:
     """A number as a picture shows it: whole ones in full, others with at most four digits behind the point.
 
+    What would be rounded to 0 keeps its first digits; 0 is never negative.
+
     >>> number(5), number(-2.0), number(2 / 3), number(0.00012345), number(float("-inf"))
     ('5', '−2', '0.6667', '0.000123', '−∞')
+    >>> with decimals(2):
+    ...     number(-1 / 3), number(0.00001), number(-0.0)
+    ('−0.33', '0.00001', '0')
     """
     if math.isnan(value):
         return "nan"
@@ -27,12 +49,15 @@ def number(value: float) -> str:
         return "∞" if value > 0 else f"{MINUS}∞"
     if value == int(value) and (isinstance(value, int) or abs(value) < 2**53):
         return f"{int(value)}".replace("-", MINUS)
-    if 1e-3 <= abs(value) < 1e9:
-        text = f"{value:.{DIGITS}f}".rstrip("0").rstrip(".")
-    elif 1e-6 <= abs(value) < 1e-3:
+    digits = DIGITS.get()
+    fixed = f"{value:.{digits}f}"
+    lost = abs(value) < 10.0 ** min(-3, 1 - digits) or not float(fixed)
+    if lost and abs(value) >= 1e-6:
         text = f"{float(f'{value:.3g}'):.9f}".rstrip("0").rstrip(".")
-    else:
+    elif lost or abs(value) >= 1e9:
         text = f"{value:.4g}"
+    else:
+        text = fixed.rstrip("0").rstrip(".") if digits else fixed
     return text.replace("-", MINUS)
 
 
