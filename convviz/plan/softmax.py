@@ -46,6 +46,12 @@ class Row:
     def total(self) -> Number:
         return plain(np.sum(self.powers))
 
+    @cached_property
+    def log_total(self) -> Number:
+        """The logarithm of the sum of e^x, with the largest value outside of the sum."""
+        with np.errstate(all="ignore"):
+            return plain(np.log(np.float64(self.total)) + self.top)
+
     def of(self, panel: str, values: Sequence[Number], results: Sequence[Number] | None = None) -> list[Term]:
         """A term for each cell, in ``panel``; results: what each becomes in its own cell."""
         if results is None:
@@ -117,6 +123,23 @@ def share_step(row: Row, target: str, results: Array | None = None) -> Step:
     return row.each("Quotients", f"Each exponential of {row.name} over the sum", target, texts, shares, terms)
 
 
+def log_step(row: Row) -> Step:
+    """The logarithm of the sum of a row's exponentials, its largest value put back."""
+    text = equal(f"{number(row.top)} + ln({number(row.total)})", row.log_total)
+    pair = (row.one("largest", row.top), row.one("total", row.total))
+    work = Work("function", pair, row.log_total, text, name="logarithm")
+    return row.single("Logarithm", f"The logarithm of the sum of {row.name}", "logarithm", work)
+
+
+def difference_step(row: Row, target: str, values: list[Number]) -> Step:
+    """Each value less the logarithm of the sum, which is the logarithm of its share; values: the differences."""
+    texts = [f"{number(x)} − {inner(row.log_total)}" for x in row.values]
+    terms = [*row.of(row.panel, row.values, values), row.one("logarithm", row.log_total)]
+    return row.each(
+        "Differences", f"Each value of {row.name} less that logarithm", target, texts, values, terms
+    )
+
+
 def softmax_steps(rows: Sequence[Row], target: str, results: Array | None = None) -> list[Step]:
     """Largest values, exponentials, sums and quotients of all rows, section by section.
 
@@ -182,19 +205,10 @@ def log_softmax(given: Given) -> Plan:
     assert isinstance(given.op, LogSoftmax) and given.y is not None
     at = axis(given.op.dim, given.ins[0])
     rows = rows_along(given, at)
-    logs, differences = [], []
-    for row in rows:
-        with np.errstate(all="ignore"):
-            whole = plain(np.log(np.float64(row.total)) + row.top)
-        text = equal(f"{number(row.top)} + ln({number(row.total)})", whole)
-        pair = (row.one("largest", row.top), row.one("total", row.total))
-        work = Work("function", pair, whole, text, name="logarithm")
-        logs.append(row.single("Logarithm", f"The logarithm of the sum of {row.name}", "logarithm", work))
-        values = [plain(given.y[cell]) for cell in row.cells]
-        terms = [*row.of("input", row.values, values), row.one("logarithm", whole)]
-        texts = [f"{number(x)} − {inner(whole)}" for x in row.values]
-        what = f"Each value of {row.name} less that logarithm"
-        differences.append(row.each("Differences", what, "output", texts, values, terms))
+    logs = [log_step(row) for row in rows]
+    differences = [
+        difference_step(row, "output", [plain(given.y[cell]) for cell in row.cells]) for row in rows
+    ]
     panels = [
         *given.inputs(),
         blank("largest", "largest of each row", flat(given, at)),
