@@ -27,15 +27,19 @@ demo: setup ## set up, then show what convviz does on bundled nets
 	$(call show,convs 64 128 --size 56)
 	$(call show,checkerboard --kernel-size 3 --stride 2)
 	$(call show,gridding 2$(comma)3$(comma)5)
+	$(call show,norm batch)
+	$(call show,regularize weight-decay --weights 3)
+	$(call show,questions gap-parameters)
 	$(call show,draw no_padding_strides_transposed --output outputs/draw_transposed.png)
 
 test: setup lint types ## set up, then lint, types and all tests (ARGS='-k rf' for some)
 	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MPLBACKEND=Agg \
 		$(BIN)/python -m pytest -n 2 --durations=10 $(ARGS)
 
-lint: setup ## ruff; that docs/cli.md is true and the wheel will hold every package
+lint: setup ## ruff; that the written pages of docs/ are true and the wheel will hold every package
 	$(BIN)/ruff check .
 	$(BIN)/python tools/cli_reference.py --check
+	$(BIN)/python tools/corrections.py --check
 	$(BIN)/python tools/check_packages.py
 
 types: setup ## mypy
@@ -47,8 +51,9 @@ bench: setup ## set up with the bench extra, then run every benchmarks/*.py
 	if [ $${#files[@]} = 0 ]; then echo 'bench: benchmarks/ holds no .py file' >&2; exit 1; fi; \
 	for file in "$${files[@]}"; do printf '\n$$ python %s\n' "$$file"; $(BIN)/python "$$file"; done
 
-docs: setup ## write docs/cli.md, the command reference, from the commands themselves
+docs: setup ## write docs/cli.md from the commands and docs/corrections.md from the claims
 	@$(BIN)/python tools/cli_reference.py
+	@$(BIN)/python tools/corrections.py
 
 gallery: setup ## make the pictures in outputs/gallery again
 	@$(BIN)/python tools/gallery.py

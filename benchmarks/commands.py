@@ -26,6 +26,19 @@ TABLES = {
     "convviz gridding MODEL": "gridding wavenet",
     "convviz sizes MODEL": "sizes unet",
     "convviz tile MODEL": "tile unet --tile 572",
+    "convviz norm": "norm batch",
+    "convviz norm all": "norm all --preset B",
+    "convviz norm, LaTeX": "norm batch --format latex",
+    "convviz norm --nice": "norm batch --shape 4x4x6x6 --nice",
+    "convviz norm --mistake": "norm batch --mistake pixelwise",
+    "convviz norm, spreadsheet": "norm all --preset B --output {}",
+    "convviz regularize": "regularize l1",
+    "convviz softmax": "softmax 1,2,3",
+    "convviz heads": "heads 64x7x7 --classes 10",
+    "convviz exercise, 1 sheet": "exercise norm",
+    "convviz exercise, 120 sheets": "exercise norm --variants 120 --format json",
+    "convviz questions": "questions",
+    "convviz questions, one": "questions gap-parameters",
 }
 PICTURES = {
     "convs": "convs 64 128 --size 56 --plot {}",
@@ -36,6 +49,12 @@ PICTURES = {
     "ResNet-50 as blocks": "draw resnet50 -o {}",
     "checkerboard": "checkerboard --kernel-size 3 --stride 2 --plot {}",
     "gridding": "gridding 2,3,5 --plot {}",
+    "one norm": "norm batch --plot {}",
+    "all norms": "norm all --preset B --plot {}",
+    "a mistake": "norm batch --mistake pixelwise --plot {}",
+    "L1": "regularize l1 --plot {}",
+    "ridge and lasso": "regularize ridge-lasso --plot {}",
+    "heads": "heads 64x7x7 --plot {}",
 }
 LEAST = (
     "import matplotlib; matplotlib.use('Agg'); from matplotlib.figure import Figure;"
@@ -64,11 +83,10 @@ def show(best: dict[str, float], base: str) -> None:
 
 def main() -> None:
     print(f"tables{'':<26}{'seconds':>10}{'to rf':>9}")
-    show(
-        fastest({name: ["-m", "convviz", *line.split()] for name, line in TABLES.items()}, ROUNDS),
-        "convviz rf code8",
-    )
     with tempfile.TemporaryDirectory() as folder:
+        book = str(Path(folder) / "norms.xlsx")
+        tables = {name: ["-m", "convviz", *line.format(book).split()] for name, line in TABLES.items()}
+        show(fastest(tables, ROUNDS), "convviz rf code8")
         file = str(Path(folder) / "picture.png")
         commands = {"matplotlib alone": ["-c", LEAST.format(file)]}
         commands |= {name: ["-m", "convviz", *line.format(file).split()] for name, line in PICTURES.items()}

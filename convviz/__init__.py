@@ -15,14 +15,19 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from convviz.analysis.checkerboard import checkerboard, overlap
     from convviz.analysis.gridding import gridding
+    from convviz.analysis.heads import heads
     from convviz.analysis.kinds import kinds
+    from convviz.analysis.normalize import normalize, normalize_all
     from convviz.analysis.paths import path_counts
     from convviz.analysis.receptive_field import receptive_field, unit
+    from convviz.analysis.regularize import regularize
     from convviz.analysis.sizes import sizes
     from convviz.analysis.suggest import suggest
     from convviz.analysis.tiling import tiling
     from convviz.errors import ConvvizError
+    from convviz.exercise import exercises, mark
     from convviz.plan.build import explain
+    from convviz.plan.logits import softmax
     from convviz.probe.erf import effective_receptive_field
     from convviz.read import read
 
@@ -31,14 +36,21 @@ _PUBLIC = {
     "ConvvizError": "convviz.errors",
     "checkerboard": "convviz.analysis.checkerboard",
     "effective_receptive_field": "convviz.probe.erf",
+    "exercises": "convviz.exercise",
     "explain": "convviz.plan",
     "gridding": "convviz.analysis.gridding",
+    "heads": "convviz.analysis.heads",
     "kinds": "convviz.analysis.kinds",
+    "mark": "convviz.exercise",
+    "normalize": "convviz.analysis.normalize",
+    "normalize_all": "convviz.analysis.normalize",
     "overlap": "convviz.analysis.checkerboard",
     "path_counts": "convviz.analysis.paths",
     "read": "convviz.read",
     "receptive_field": "convviz.analysis",
+    "regularize": "convviz.analysis.regularize",
     "sizes": "convviz.analysis.sizes",
+    "softmax": "convviz.plan.logits",
     "suggest": "convviz.analysis.suggest",
     "tiling": "convviz.analysis.tiling",
     "unit": "convviz.analysis",
@@ -48,14 +60,21 @@ __all__ = [
     "__version__",
     "checkerboard",
     "effective_receptive_field",
+    "exercises",
     "explain",
     "gridding",
+    "heads",
     "kinds",
+    "mark",
+    "normalize",
+    "normalize_all",
     "overlap",
     "path_counts",
     "read",
     "receptive_field",
+    "regularize",
     "sizes",
+    "softmax",
     "suggest",
     "tiling",
     "unit",

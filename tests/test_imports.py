@@ -13,7 +13,7 @@ import pytest
 import convviz
 
 ROOT = Path(convviz.__file__).parent
-HEAVY = {"torch", "matplotlib", "manim", "IPython", "anywidget", "sklearn", "scipy"}
+HEAVY = {"torch", "matplotlib", "manim", "IPython", "anywidget", "sklearn", "scipy", "xlsxwriter"}
 
 # Which parts of convviz a part may import; a part may always import itself, `errors` and the version.
 MAY = {
@@ -27,7 +27,9 @@ MAY = {
     "build": {"ops", "graph", "export"},
     "verify": {"ops", "graph", "read", "analysis", "export", "build"},
     "plan": {"ops", "graph", "analysis"},
-    "report": {"ops", "graph", "analysis", "plan", "theme"},
+    "exercise": {"ops", "graph", "read", "analysis", "plan"},
+    "questions": {"ops", "graph", "read", "analysis", "plan"},
+    "report": {"ops", "graph", "analysis", "plan", "exercise", "questions", "theme"},
     "probe": {"ops", "graph", "read", "analysis", "export", "build", "verify"},
     "figures": {"ops", "graph", "analysis", "plan", "report", "theme"},
 }
@@ -36,12 +38,13 @@ EDGE = {
     "read": {"torch"},
     "build": {"torch"},
     "verify": {"torch"},
-    "probe": {"torch"},
+    "probe": {"torch", "sklearn"},
     "figures": {"matplotlib"},
+    "report": {"xlsxwriter"},
     "train": {"torch", "matplotlib"},
 }
 # Results show themselves in a notebook, which only the writers can do; these imports are in functions.
-SHOW = {("analysis", "report"), ("plan", "report"), ("probe", "report")}
+SHOW = {(part, "report") for part in ("analysis", "plan", "probe", "exercise", "questions")}
 
 FILES = sorted(path for path in ROOT.rglob("*.py") if path.parent != ROOT / "zoo")
 
@@ -113,6 +116,16 @@ def test_the_walk_sees_what_it_should_forbid(tmp_path: Path) -> None:
         ["tile", "unet", "--tile", "572"],
         ["sizes", "unet"],
         ["suggest", "code8", "--rf", "40"],
+        ["norm", "batch"],
+        ["norm", "all", "--format", "json"],
+        ["norm", "batch", "--mistake", "pixelwise"],
+        ["regularize", "l1"],
+        ["regularize", "contours"],
+        ["softmax", "1,2,3"],
+        ["heads", "64x7x7"],
+        ["exercise", "norm"],
+        ["questions"],
+        ["questions", "gap-parameters"],
         ["draw", "--list"],
         ["list"],
         ["-h"],

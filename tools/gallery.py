@@ -37,6 +37,26 @@ PIECES = [
         "convviz erf patchgan resnet18 --seeds 5 --samples 4 --plot outputs/gallery/erf.png",
         "outputs/gallery/erf.png",
     ),
+    ("convviz norm all --preset B --plot outputs/gallery/norms.png", "outputs/gallery/norms.png"),
+    (
+        "convviz norm batch --preset A --plot outputs/gallery/batch_norm.png",
+        "outputs/gallery/batch_norm.png",
+    ),
+    (
+        "convviz norm batch --preset A --mistake pixelwise --plot outputs/gallery/norm_mistake.png",
+        "outputs/gallery/norm_mistake.png",
+    ),
+    (
+        "convviz norm all --preset B --output outputs/gallery/norms.xlsx",
+        "outputs/gallery/norms.xlsx",
+    ),
+    ("convviz regularize l1 --plot outputs/gallery/l1.png", "outputs/gallery/l1.png"),
+    ("convviz regularize geometry --plot outputs/gallery/geometry.png", "outputs/gallery/geometry.png"),
+    (
+        "convviz regularize ridge-lasso --plot outputs/gallery/ridge_lasso.png",
+        "outputs/gallery/ridge_lasso.png",
+    ),
+    ("convviz regularize contours --plot outputs/gallery/contours.png", "outputs/gallery/contours.png"),
     (
         "convviz tile unet --tile 572 --size 2204x2972 --plot outputs/gallery/tile.png",
         "outputs/gallery/tile.png",
