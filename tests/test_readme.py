@@ -18,6 +18,7 @@ BLOCKS = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
 YAML = re.search(r"```yaml\n(.*?)```", README, re.DOTALL)
 NEEDS = (
     "my_net",
+    "images.csv",
     "torchvision",
     "model.yaml",
     "completion",

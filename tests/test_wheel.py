@@ -44,11 +44,14 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_everything_lies_under_convviz(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.split("/")[0].split("-")[0] for name in names} == {"convviz"}
-    zoo = {name.rsplit("/", 1)[1] for name in names if name.endswith(".yaml")}
+    zoo = {
+        name.rsplit("/", 1)[1] for name in names if name.startswith("convviz/zoo/") and name.endswith(".yaml")
+    }
     assert zoo == {file.name for file in (ROOT / "convviz" / "zoo").glob("*.yaml")}
     fonts = {f"convviz/fonts/{file.name}" for file in (ROOT / "convviz" / "fonts").iterdir()}
     assert len(fonts) > 4 and fonts <= set(names)
     assert {"convviz/py.typed", "convviz/scenes/__init__.py"} <= set(names)
+    assert {"convviz/questions/claims.yaml", "convviz/questions/measured.json"} <= set(names)
 
 
 def test_it_runs_with_nothing_of_the_checkout_in_reach(wheel: Path, tmp_path: Path) -> None:

@@ -55,12 +55,12 @@ def command(
     mistake is not counted again. Exit code 1: some answer is not right.
 
     \b
-    convviz exercise norm                                      a sheet in the terminal
-    convviz exercise norm --key                                its key
-    convviz exercise norm --variants 120 --seed 7 -o norm      a folder: sheets, keys, answers.csv, key.csv
-    convviz exercise rf --variants 30 -o rf.html               all sheets in one file, to print
-    convviz exercise shape --variants 120 --seed 7 -o shape.xml            for Moodle
-    convviz exercise norm --check answers.csv                  marks answers.csv, filled in
+    convviz exercise norm                                 a sheet in the terminal
+    convviz exercise norm --key                           its key
+    convviz exercise norm --variants 120 -o norm          a folder: sheets, keys, answers.csv
+    convviz exercise rf --variants 30 -o rf.html          all sheets in one file, to print
+    convviz exercise shape --variants 120 -o shape.xml    for Moodle
+    convviz exercise norm --check answers.csv             marks answers.csv, filled in
     """
     if answers is not None:
         check(topic, answers, seed, level, details, format, output, variants is not None or key)
