@@ -331,8 +331,17 @@ def test_mistakes_of_a_method() -> None:
     assert "−1.291" in out("batch", "--mistake", "unbiased")
     assert "did you mean 'unbiased'" in refused("batch", "--mistake", "unbaised")
     assert "wrong on purpose" in refused("batch", "--mistake", "unbiased", "--verify")
-    assert refused("ghost", "--mistake", "layernorm-rows").startswith("--mistake: ")
+    assert refused("pixel", "--mistake", "unbiased").startswith("--mistake: ")
     assert "workbook" in refused("batch", "--mistake", "unbiased", "-o", "x.xlsx")
+
+
+def test_a_mistake_of_another_method_is_shown_for_that_one() -> None:
+    result = run("norm", "ghost", "--mistake", "layernorm-rows")
+    assert result.exit_code == 0 and result.stdout.startswith("layernorm-rows: layer norm of 4x4x2x2")
+    assert result.stderr == (
+        "convviz: layernorm-rows is a mistake of layer norm, not of ghost norm; shown for layer norm\n"
+    )
+    assert "does not go with layer" in refused("ghost", "--mistake", "layernorm-rows", "--splits", "2")
 
 
 # -- refused ----------------------------------------------------------------------------------------------

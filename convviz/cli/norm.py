@@ -147,6 +147,8 @@ def command(
     from convviz.plan.words import decimals as digits
 
     name = ALL if method.strip().lower() == ALL else method_of(method)
+    if mistake is not None:
+        name, elsewhere = _made_in(mistake, name)
     given = {key: value for key, value in settings.items() if value is not None}
     _check(name, given, shape, values, preset, seed, nice)
     if verify and mistake is not None:
@@ -161,6 +163,8 @@ def command(
         if mistake is not None:
             with digits(decimals):
                 _mistake(batches[-1], mistake, name, given, format, output, plot, theme)
+            if elsewhere:
+                click.echo(f"convviz: {elsewhere}", err=True)
             return
         found = _normalized(batches[-1], name, given)
     except ConvvizError as err:
@@ -246,6 +250,21 @@ def _normalized(batch: Array, name: str, given: dict[str, Any]) -> Normalized | 
     from convviz.analysis.normalize import normalize, normalize_all
 
     return normalize_all(batch, **given) if name == ALL else normalize(batch, name, **given)
+
+
+def _made_in(mistake: str, name: str) -> tuple[str, str]:
+    """The method itself; where the mistake cannot be made in it, one in which it is made, and a line that says so."""
+    from convviz.analysis.norm_mistakes import methods_of
+    from convviz.analysis.norm_settings import METHODS
+
+    try:
+        possible = methods_of(mistake)
+    except ConvvizError as err:
+        raise ConvvizError(err.message, "--mistake") from None
+    if name not in METHODS or name in possible:
+        return name, ""
+    told = f"{mistake} is a mistake of {' or '.join(possible)} norm, not of {name} norm; shown for {possible[0]} norm"
+    return possible[0], told
 
 
 def _mistake(
