@@ -51,8 +51,9 @@ def panel(part: Part) -> list[str]:
         return [headed(part.blocks[0])]
     found = tables(part.blocks, part.layout == "blocks")
     if part.layout == "batch":
-        columns = f"grid-template-columns:repeat({len(part.samples)},max-content)"
-        return [f'<div class="batch" style="{columns}">', *found, "</div>"]
+        widest = max((len(s.text) for block in part.blocks for row in block.rows for s in row), default=1)
+        style = f"--wide:{widest}ch;grid-template-columns:repeat({len(part.samples)},max-content)"
+        return [f'<div class="batch" style="{style}">', *found, "</div>"]
     return found
 
 
@@ -129,7 +130,7 @@ def css() -> str:
         f".convviz.plan .input td{{border-color:{roles['input'].edge}}}"
         f".convviz.plan .kernel td{{border-color:{roles['kernel'].edge};border-width:2px}}"
         f".convviz.plan .output td{{border-color:{roles['output'].edge};border-radius:.5em}}"
-        ".convviz.plan .batch table{table-layout:fixed;width:100%}"
+        ".convviz.plan .batch td{min-width:var(--wide)}"  # columns of all maps are as wide as the longest number
         ".convviz.plan .facts td{border-color:transparent;border-radius:0}"
         ".convviz.plan .facts td.words{text-align:left}"
         f".convviz.plan td.padding{{border:1px dashed {roles['padding'].edge};opacity:.8}}"
