@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from convviz.analysis.gridding import gridding
     from convviz.analysis.heads import heads
     from convviz.analysis.kinds import kinds
-    from convviz.analysis.normalize import normalize, normalize_all
+    from convviz.analysis.norms.normalize import normalize, normalize_all
     from convviz.analysis.paths import path_counts
     from convviz.analysis.receptive_field import receptive_field, unit
-    from convviz.analysis.regularize import regularize
+    from convviz.analysis.regularizers.regularize import regularize
     from convviz.analysis.sizes import sizes
     from convviz.analysis.suggest import suggest
     from convviz.analysis.tiling import tiling
@@ -42,13 +42,13 @@ _PUBLIC = {
     "heads": "convviz.analysis.heads",
     "kinds": "convviz.analysis.kinds",
     "mark": "convviz.exercise",
-    "normalize": "convviz.analysis.normalize",
-    "normalize_all": "convviz.analysis.normalize",
+    "normalize": "convviz.analysis.norms.normalize",
+    "normalize_all": "convviz.analysis.norms.normalize",
     "overlap": "convviz.analysis.checkerboard",
     "path_counts": "convviz.analysis.paths",
     "read": "convviz.read",
     "receptive_field": "convviz.analysis",
-    "regularize": "convviz.analysis.regularize",
+    "regularize": "convviz.analysis.regularizers.regularize",
     "sizes": "convviz.analysis.sizes",
     "softmax": "convviz.plan.logits",
     "suggest": "convviz.analysis.suggest",

@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 from convviz.cli import main
 from convviz.exercise import TOPICS, Question, exercises
 from convviz.exercise.model import Part
-from convviz.report.exercise import FORMATS, render
+from convviz.report.exercises.exercise import FORMATS, render
 
 
 def run(*arguments: str) -> Result:

@@ -13,8 +13,8 @@ import pytest
 from convviz.errors import ConvvizError
 from convviz.exercise import LEVELS, TOPICS, Marking, Question, exercises, mark, mark_file
 from convviz.exercise.reading import read_answer, written
-from convviz.report.exercise import render
-from convviz.report.exercise_marks import render_marking, verdict
+from convviz.report.exercises.exercise import render
+from convviz.report.exercises.marks import render_marking, verdict
 
 EVERY = [(topic, level) for topic in TOPICS for level in LEVELS]
 

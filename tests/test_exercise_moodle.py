@@ -19,8 +19,8 @@ import pytest
 
 from convviz.exercise import LEVELS, TOPICS, exercises
 from convviz.exercise.model import Sheet, near
-from convviz.report.exercise import render
-from convviz.report.exercise_moodle import blanks, feedback, slash, text
+from convviz.report.exercises.exercise import render
+from convviz.report.exercises.moodle import blanks, feedback, slash, text
 
 NUMBER = re.compile(r"-?(?:\d+[.,]?\d*|[.,]\d+)(?:[eE][-+]?\d+)?")
 START = re.compile(r"\{(\d*):(NUMERICAL|NM):")

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from convviz.analysis.batches import preset, random_batch
-from convviz.analysis.normalize import METHODS, normalize, normalize_all
+from convviz.analysis.norms.batches import preset, random_batch
+from convviz.analysis.norms.normalize import METHODS, normalize, normalize_all
 from convviz.cli import main
 from convviz.errors import ConvvizError
-from convviz.report.norm import render
+from convviz.report.norms.norm import render
 
 A = preset("A")
 SCALINGS = ("pixel", "center", "standardize", "minmax")

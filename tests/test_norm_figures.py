@@ -10,14 +10,15 @@ import numpy as np
 import pytest
 
 from convviz import theme as themes
-from convviz.analysis.batches import preset, random_batch
-from convviz.analysis.norm_mistakes import MISTAKES, mistake
-from convviz.analysis.normalize import METHODS, Normalized, normalize, normalize_all
+from convviz.analysis.mistakes.mistake import MISTAKES, mistake
+from convviz.analysis.norms.batches import preset, random_batch
+from convviz.analysis.norms.normalize import METHODS, Normalized, normalize, normalize_all
 from convviz.errors import ConvvizError
-from convviz.figures import norm, norm_mistake, norm_words
-from convviz.figures import norm_paint as paint
-from convviz.figures.norm_grid import PAD, Rack, neighbours, paints, shown, whole
-from convviz.figures.norm_worked import rows
+from convviz.figures.norms import mistake as norm_mistake
+from convviz.figures.norms import norm, paint
+from convviz.figures.norms import words as norm_words
+from convviz.figures.norms.grid import PAD, Rack, neighbours, paints, shown, whole
+from convviz.figures.norms.worked import rows
 from convviz.plan.words import decimals, number
 from convviz.theme import THEMES
 from tests.pictures import check_texts, texts
@@ -275,7 +276,7 @@ def test_methods_that_do_not_fit_are_named() -> None:
 
 
 def test_labels_on_the_line_keep_apart() -> None:
-    from convviz.figures.norm_all import apart
+    from convviz.figures.norms.all import apart
 
     found = apart([10.0, 11.0, 12.0], [30.0, 30.0, 30.0], 0.0, 200.0)
     assert found[1] - found[0] >= 29.9 and found[2] - found[1] >= 29.9 and found[0] >= 14.9

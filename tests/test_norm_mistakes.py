@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from convviz.analysis.batches import preset, random_batch
-from convviz.analysis.norm_mistake_told import apart, figure
-from convviz.analysis.norm_mistakes import MISTAKES, Mistake, methods_of, mistake, mistakes_of
-from convviz.analysis.norm_set_names import set_names
-from convviz.analysis.normalize import normalize
+from convviz.analysis.mistakes.mistake import MISTAKES, Mistake, methods_of, mistake, mistakes_of
+from convviz.analysis.mistakes.told import apart, figure
+from convviz.analysis.norms.batches import preset, random_batch
+from convviz.analysis.norms.normalize import normalize
+from convviz.analysis.norms.set_names import set_names
 from convviz.errors import ConvvizError
 from convviz.plan.words import decimals
-from convviz.report.norm_mistakes import render, tables
+from convviz.report.norms.mistakes import render, tables
 
 torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402

@@ -13,9 +13,9 @@ import pytest
 import torch
 from torch import nn
 
-from convviz.analysis.batches import preset, random_batch
-from convviz.analysis.normalize import METHODS, Normalized, normalize
-from convviz.analysis.scaling import OVER, SCALINGS
+from convviz.analysis.norms.batches import preset, random_batch
+from convviz.analysis.norms.normalize import METHODS, Normalized, normalize
+from convviz.analysis.norms.scaling import OVER, SCALINGS
 from convviz.errors import ConvvizError
 from convviz.ops import build
 from convviz.plan.model import Curve, Grid, Plan, Step, Table

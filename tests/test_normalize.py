@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from convviz.analysis.batches import MOST_NICE, nice_batch, preset, random_batch
-from convviz.analysis.labels import labels_of
-from convviz.analysis.normalize import METHODS, Normalized, method_of, normalize, normalize_all
+from convviz.analysis.norms.batches import MOST_NICE, nice_batch, preset, random_batch
+from convviz.analysis.norms.labels import labels_of
+from convviz.analysis.norms.normalize import METHODS, Normalized, method_of, normalize, normalize_all
 from convviz.errors import ConvvizError
 
 A, B = preset("A"), preset("B")

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from matplotlib.mathtext import MathTextParser
 
-from convviz.analysis.batches import preset, random_batch
-from convviz.analysis.normalize import METHODS, normalize
-from convviz.analysis.scaling import SCALINGS
+from convviz.analysis.norms.batches import preset, random_batch
+from convviz.analysis.norms.normalize import METHODS, normalize
+from convviz.analysis.norms.scaling import SCALINGS
 from convviz.errors import ConvvizError
 from convviz.plan import kinds
 from convviz.plan import plan as plan_by_name

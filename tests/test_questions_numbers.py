@@ -307,7 +307,7 @@ def test_gradient_descent_in_closed_form() -> None:
 
 
 def test_norms_against_torch() -> None:
-    from convviz.analysis.batches import preset
+    from convviz.analysis.norms.batches import preset
 
     x = torch.tensor(preset("B"))
     torch_says = {
@@ -362,7 +362,7 @@ def test_suppression_keeps_ratios() -> None:
 
 
 def test_devices_against_torch() -> None:
-    from convviz.analysis.batches import preset
+    from convviz.analysis.norms.batches import preset
 
     x = torch.tensor(preset("A"))
     found = {row[0]: row[1:3] for row in rows("norm-several-devices")}

@@ -15,19 +15,19 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from convviz.analysis.contours import Surface, contours
-from convviz.analysis.decay import parameters_of, weight_decay
-from convviz.analysis.dropout import apply, dropout, unit_shape
-from convviz.analysis.geometry import Geometry, Touch, geometry
-from convviz.analysis.optimizers import soft
-from convviz.analysis.penalty import Penalty, penalty
-from convviz.analysis.regressions import centred, least_absolute
-from convviz.analysis.regularize import WHATS, regularize
-from convviz.analysis.ridge_lasso import RidgeLasso, ridge_lasso
+from convviz.analysis.regularizers.contours import Surface, contours
+from convviz.analysis.regularizers.decay import parameters_of, weight_decay
+from convviz.analysis.regularizers.dropout import apply, dropout, unit_shape
+from convviz.analysis.regularizers.geometry import Geometry, Touch, geometry
+from convviz.analysis.regularizers.optimizers import soft
+from convviz.analysis.regularizers.penalty import Penalty, penalty
+from convviz.analysis.regularizers.regressions import centred, least_absolute
+from convviz.analysis.regularizers.regularize import WHATS, regularize
+from convviz.analysis.regularizers.ridge_lasso import RidgeLasso, ridge_lasso
 from convviz.cli import main
 from convviz.errors import FieldError
 from convviz.plan.model import Table
-from convviz.plan.regularize import plan_of
+from convviz.plan.regularizers.regularize import plan_of
 from convviz.read import read
 from convviz.report.regularize import render
 

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from convviz.analysis.regularize import WHATS, regularize
-from convviz.analysis.weights import Weights
+from convviz.analysis.regularizers.regularize import WHATS, regularize
+from convviz.analysis.regularizers.weights import Weights
 from convviz.cli import main
 from convviz.errors import ConvvizError
-from convviz.figures.regularize import description, figure, plot
-from convviz.figures.regularize_parts import PENS, apart
+from convviz.figures.regularizers.parts import PENS, apart
+from convviz.figures.regularizers.regularize import description, figure, plot
 from convviz.read import read
 from tests.pictures import check_texts, texts
 

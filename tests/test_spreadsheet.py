@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from convviz.report.spreadsheet.book import ROWS
+from convviz.report.spreadsheet.method import SHEETS
 
-from convviz.analysis.batches import preset, random_batch
-from convviz.analysis.norm_set_names import names_of
-from convviz.analysis.normalize import METHODS, Normalized, normalize, normalize_all
+from convviz.analysis.norms.batches import preset, random_batch
+from convviz.analysis.norms.normalize import METHODS, Normalized, normalize, normalize_all
+from convviz.analysis.norms.set_names import names_of
 from convviz.errors import ConvvizError
 from convviz.plan.words import decimals
-from convviz.report.spreadsheet import write
-from convviz.report.spreadsheet_book import ROWS
-from convviz.report.spreadsheet_method import SHEETS
+from convviz.report.spreadsheet.workbook import write
 
 openpyxl = pytest.importorskip("openpyxl")
 pytest.importorskip("xlsxwriter")
@@ -342,7 +342,9 @@ def test_layout(shape: tuple[int, ...], tmp_path: Path) -> None:
     for sheet in book:
         assert sheet.freeze_panes == "C2" and sheet.print_title_rows == "$1:$1"
         pages = sheet.page_setup.fitToHeight  # none is written for one page
-        assert sheet.sheet_properties.pageSetUpPr.fitToPage and pages == (None if sheet.max_row <= ROWS else 0)
+        assert sheet.sheet_properties.pageSetUpPr.fitToPage and pages == (
+            None if sheet.max_row <= ROWS else 0
+        )
         widths = {}
         for dimension in sheet.column_dimensions.values():
             widths |= dict.fromkeys(range(dimension.min, dimension.max + 1), dimension.width)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from convviz.analysis.batches import preset
+from convviz.analysis.norms.batches import preset
 from convviz.errors import ConvvizError
 from convviz.read.values import read_values
 

@@ -75,7 +75,7 @@ def command(
     else:
         format = choose_format(format or SUFFIXES.get(Path(output or "").suffix.lower()), output, FORMATS)
     from convviz.exercise.make import exercises
-    from convviz.report.exercise import files, render
+    from convviz.report.exercises.exercise import files, render
 
     with named_options(), progress("making sheets") as share:
         made = exercises(topic, 1 if variants is None else variants, seed or 0, level or "normal", share)
@@ -108,8 +108,8 @@ def check(
     """Mark a file and leave with 1 where something is not right."""
     if other:
         raise ConvvizError("marks answers: leave --variants and --key out", "--check")
-    from convviz.report.exercise_marks import FORMATS as MARKS
-    from convviz.report.exercise_marks import render_marking
+    from convviz.report.exercises.marks import FORMATS as MARKS
+    from convviz.report.exercises.marks import render_marking
 
     if format is not None and format not in MARKS:
         raise ConvvizError(f"is no format of a marking; there are {', '.join(MARKS)}", f"--format {format}")

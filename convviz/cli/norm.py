@@ -23,7 +23,7 @@ from convviz.cli.plotting import check_plot, plot_options, write_plot
 from convviz.errors import ConvvizError
 
 if TYPE_CHECKING:
-    from convviz.analysis.normalize import Normalized, Norms
+    from convviz.analysis.norms.normalize import Normalized, Norms
     from convviz.ops.base import Array, Shape
 
 ALL = "all"
@@ -143,7 +143,7 @@ def command(
     """
     format = _format(format, output)
     check_plot(plot)
-    from convviz.analysis.norm_settings import method_of
+    from convviz.analysis.norms.settings import method_of
     from convviz.plan.words import decimals as digits
 
     name = ALL if method.strip().lower() == ALL else method_of(method)
@@ -174,7 +174,7 @@ def command(
         raise
     with digits(decimals):
         _write(found, format, output, full, told)
-        write_plot(plot, "norm", found, theme=theme)
+        write_plot(plot, "norms.norm", found, theme=theme)
     if verify:
         _verify(found, batches[:-1], settings.get("steps"), apart=format != "table" or output is not None)
 
@@ -221,7 +221,7 @@ def _batches(
     given: dict[str, Any],
 ) -> tuple[list[Array], str]:  # fmt: skip
     """The batches, the last one to be normalized, and where the numbers come from."""
-    from convviz.analysis import batches
+    from convviz.analysis.norms import batches
 
     own = DEFAULT.get(name, "B")
     if values:
@@ -233,7 +233,7 @@ def _batches(
                 batches.check_shape(batch.shape)
         return found, ""
     if nice:
-        from convviz.analysis.norm_settings import METHODS
+        from convviz.analysis.norms.settings import METHODS
 
         methods = tuple(METHODS) if name == ALL else (name,)
         parts = {key: given.get(key) for key in ("groups", "splits")}
@@ -247,15 +247,15 @@ def _batches(
 
 
 def _normalized(batch: Array, name: str, given: dict[str, Any]) -> Normalized | Norms:
-    from convviz.analysis.normalize import normalize, normalize_all
+    from convviz.analysis.norms.normalize import normalize, normalize_all
 
     return normalize_all(batch, **given) if name == ALL else normalize(batch, name, **given)
 
 
 def _made_in(mistake: str, name: str) -> tuple[str, str]:
     """The method itself; where the mistake cannot be made in it, one in which it is made, and a line that says so."""
-    from convviz.analysis.norm_mistakes import methods_of
-    from convviz.analysis.norm_settings import METHODS
+    from convviz.analysis.mistakes.mistake import methods_of
+    from convviz.analysis.norms.settings import METHODS
 
     try:
         possible = methods_of(mistake)
@@ -272,8 +272,8 @@ def _mistake(
     plot: str | None, theme: str,
 ) -> None:  # fmt: skip
     """A mistake beside the right answer."""
-    from convviz.analysis import norm_mistakes
-    from convviz.report.norm_mistakes import render
+    from convviz.analysis.mistakes import mistake as norm_mistakes
+    from convviz.report.norms.mistakes import render
 
     if format == "xlsx":
         raise ConvvizError("a mistake is not written as a workbook; take md, latex or html", "--format")
@@ -281,18 +281,18 @@ def _mistake(
     found = norm_mistakes.mistake(batch, mistake, None if name == ALL else name, **given)
     text = "text" if format == "table" and plain_terminal(output) else format
     emit(render(found, text, standalone=True), output)
-    write_plot(plot, "norm_mistake", found, theme=theme)
+    write_plot(plot, "norms.mistake", found, theme=theme)
 
 
 def _write(found: Normalized | Norms, format: str, output: str | None, full: bool, told: str) -> None:
     if format == "xlsx":
-        from convviz.report.spreadsheet import write
+        from convviz.report.spreadsheet.workbook import write
 
         assert output is not None
         write_whole(output, lambda path: write(found, path))
         return
     from convviz.report.formats import WIDTH
-    from convviz.report.norm import render
+    from convviz.report.norms.norm import render
 
     width = WIDTH
     if format == "table" and plain_terminal(output):

@@ -15,7 +15,7 @@ from convviz.cli.sizes import Space
 from convviz.errors import ConvvizError, FieldError, nearest
 
 if TYPE_CHECKING:
-    from convviz.analysis.regularize import Regularizer
+    from convviz.analysis.regularizers.regularize import Regularizer
 
 PENALTY = (
     "weights", "shape", "seed", "l1", "l2", "lr", "steps", "optimizer", "momentum", "betas", "eps", "gradient",
@@ -150,7 +150,7 @@ def command(
     found = _work(what, {name: value for name, value in options.items() if value is not None})
     with digits(decimals):
         text = render(found, format, standalone=True)
-        write_plot(plot, "regularize", found, theme=theme)
+        write_plot(plot, "regularizers.regularize", found, theme=theme)
     emit(text, output)
     if verify:
         _verify(found, apart=format != "table" or output is not None)
@@ -158,7 +158,7 @@ def command(
 
 def _work(what: str, given: dict[str, Any]) -> Regularizer:
     """The result; errors name the option."""
-    from convviz.analysis.regularize import regularize
+    from convviz.analysis.regularizers.regularize import regularize
 
     for name in MATRICES:
         if name in given:
@@ -184,7 +184,7 @@ def _work(what: str, given: dict[str, Any]) -> Regularizer:
 
 def _random(values: Any, given: dict[str, Any]) -> Any:
     """Random weights where only a shape is given."""
-    from convviz.analysis.weights import Weights
+    from convviz.analysis.regularizers.weights import Weights
 
     shape, seed = given.pop("shape", None), given.pop("seed", None)
     if shape is None:

@@ -64,12 +64,12 @@ class MarkedSheet:
         raise ConvvizError(f"no question {id!r} on sheet {self.sheet.code}{nearest(id, self.sheet.by_id)}")
 
     def __repr__(self) -> str:
-        from convviz.report.exercise_marks import render_marking
+        from convviz.report.exercises.marks import render_marking
 
         return render_marking(Marking((self,)), "text").rstrip("\n")
 
     def _repr_html_(self) -> str:
-        from convviz.report.exercise_marks import render_marking
+        from convviz.report.exercises.marks import render_marking
 
         return render_marking(Marking((self,)), "html")
 
@@ -94,12 +94,12 @@ class Marking:
         return self.sheets[i]
 
     def __repr__(self) -> str:
-        from convviz.report.exercise_marks import render_marking
+        from convviz.report.exercises.marks import render_marking
 
         return render_marking(self, "text").rstrip("\n")
 
     def _repr_html_(self) -> str:
-        from convviz.report.exercise_marks import render_marking
+        from convviz.report.exercises.marks import render_marking
 
         return render_marking(self, "html")
 

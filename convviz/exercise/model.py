@@ -155,12 +155,12 @@ class Sheet:
         return self.by_id[id]
 
     def __repr__(self) -> str:
-        from convviz.report.exercise import render
+        from convviz.report.exercises.exercise import render
 
         return render((self,), "table").rstrip("\n")
 
     def _repr_html_(self) -> str:
-        from convviz.report.exercise import fragment
+        from convviz.report.exercises.exercise import fragment
 
         return fragment((self,))
 
@@ -184,12 +184,12 @@ class Exercises:
         return self.sheets[i]
 
     def __repr__(self) -> str:
-        from convviz.report.exercise import told
+        from convviz.report.exercises.exercise import told
 
         return told(self)
 
     def _repr_html_(self) -> str:
-        from convviz.report.exercise import fragment
+        from convviz.report.exercises.exercise import fragment
 
         return fragment(self.sheets[:1])
 

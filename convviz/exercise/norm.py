@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from convviz.analysis.normalize import Normalized, normalize
+from convviz.analysis.norms.normalize import Normalized, normalize
 from convviz.exercise.batch import pleasant
 from convviz.exercise.model import Box, Draft, Mistake, Part, Question, rounding
 from convviz.exercise.norm_sharing import sharing

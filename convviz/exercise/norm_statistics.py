@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from convviz.analysis.normalize import Normalized
+from convviz.analysis.norms.normalize import Normalized
 from convviz.exercise.model import Known, Mistake, Question, rounding
 from convviz.exercise.pieces import Worked, value, worked
 from convviz.plan.given import plain

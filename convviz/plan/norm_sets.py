@@ -1,7 +1,7 @@
 """A normalized batch and the sets of its cells that share statistics, as plans tell them.
 
 Of one sample the cells are named ``(c, *space)``, of several ``(n, c, *space)``. Sets and statistics are those of the
-result (:class:`~convviz.analysis.normalize.Normalized`); only the sums in between are added up here.
+result (:class:`~convviz.analysis.norms.normalize.Normalized`); only the sums in between are added up here.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from functools import cached_property
 
 import numpy as np
 
-from convviz.analysis.norm_set_names import names_of
-from convviz.analysis.normalize import Normalized
+from convviz.analysis.norms.normalize import Normalized
+from convviz.analysis.norms.set_names import names_of
 from convviz.ops.base import Array, Shape
 from convviz.plan.given import plain
 from convviz.plan.model import Cell, Number

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from convviz.analysis.normalize import Mode, Normalized, applied
-from convviz.analysis.scaling import Scaling
+from convviz.analysis.norms.normalize import Mode, Normalized, applied
+from convviz.analysis.norms.scaling import Scaling
 from convviz.errors import ConvvizError
 from convviz.ops.base import show
 from convviz.ops.norm import Norm, RunningNorm
@@ -40,7 +40,7 @@ def of_result(result: Normalized) -> Plan:
     Any method, in training or evaluation, and the scalings of pixels. Each section has one step for each set of cells
     that share. Raises ConvvizError where there would be too much to follow.
 
-    >>> from convviz.analysis.normalize import normalize
+    >>> from convviz.analysis.norms.normalize import normalize
     >>> plan = of_result(normalize([[[0, 4]], [[2, 2]]], "batch"))
     >>> [step.work.text for step in plan.steps if step.section in ("Mean", "Variance", "Running variance")]
     ['8 / 4 = 2', '8 / 4 = 2', '(1 − 0.1)×1 + 0.1×2.6667 = 1.1667']

@@ -5,9 +5,9 @@ from __future__ import annotations
 from math import prod
 from typing import NamedTuple
 
-from convviz.analysis.norm_set_names import along
-from convviz.analysis.normalize import Normalized
-from convviz.analysis.running import Update
+from convviz.analysis.norms.normalize import Normalized
+from convviz.analysis.norms.running import Update
+from convviz.analysis.norms.set_names import along
 from convviz.ops.base import Array
 from convviz.plan.given import plain
 from convviz.plan.model import Cell, Curve, Formula, Grid, Number, Panel, Series, Step, Term, Work, Write

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from convviz.analysis.scaling import Scaling
+from convviz.analysis.norms.scaling import Scaling
 from convviz.plan.model import Formula, Panel, Step, Term, Work
 from convviz.plan.norm_sets import Batch, Set
 from convviz.plan.norm_steps import (

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from convviz.analysis.normalize import Normalized, Norms
-from convviz.analysis.scaling import WHITE, Scaling
+from convviz.analysis.norms.normalize import Normalized, Norms
+from convviz.analysis.norms.scaling import WHITE, Scaling
 from convviz.ops.base import Array, show
 from convviz.ops.norm import GhostBatchNorm, GroupNorm, Norm, RmsNorm
 
@@ -71,8 +71,8 @@ class Report:
 def verify(found: Normalized | Norms, before: Sequence[Array] = (), steps: int = 1) -> Report:
     """Compare every number of a result with torch; before, steps: as given to ``normalize``.
 
-    >>> from convviz.analysis.batches import preset
-    >>> from convviz.analysis.normalize import normalize
+    >>> from convviz.analysis.norms.batches import preset
+    >>> from convviz.analysis.norms.normalize import normalize
     >>> verify(normalize(preset("A"))).agrees
     True
     """

@@ -12,16 +12,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from convviz.analysis.contours import Contours, Descent, Surface
-from convviz.analysis.decay import Decay
-from convviz.analysis.dropout import Dropout, apply
-from convviz.analysis.geometry import Geometry
-from convviz.analysis.optimizers import AdamW, Proximal, Real, Sgd
-from convviz.analysis.penalty import Penalty, Run
-from convviz.analysis.regressions import Line
-from convviz.analysis.regularize import Regularizer
-from convviz.analysis.ridge_lasso import Fit, RidgeLasso
-from convviz.analysis.weights import Weights
+from convviz.analysis.regularizers.contours import Contours, Descent, Surface
+from convviz.analysis.regularizers.decay import Decay
+from convviz.analysis.regularizers.dropout import Dropout, apply
+from convviz.analysis.regularizers.geometry import Geometry
+from convviz.analysis.regularizers.optimizers import AdamW, Proximal, Real, Sgd
+from convviz.analysis.regularizers.penalty import Penalty, Run
+from convviz.analysis.regularizers.regressions import Line
+from convviz.analysis.regularizers.regularize import Regularizer
+from convviz.analysis.regularizers.ridge_lasso import Fit, RidgeLasso
+from convviz.analysis.regularizers.weights import Weights
 
 CLOSE = 1e-9  # of a number's size, or of 1
 

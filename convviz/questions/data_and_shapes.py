@@ -130,7 +130,7 @@ def look_at_data() -> list[Evidence]:
     ),
 )
 def pixel_normalizations() -> list[Evidence]:
-    from convviz.analysis.scaling import Scaling
+    from convviz.analysis.norms.scaling import Scaling
 
     dark = np.array([30.0, 90, 110, 170]).reshape(1, 1, 2, 2)
     bright = dark + 80
@@ -183,7 +183,7 @@ def pixel_normalizations() -> list[Evidence]:
     experiments=("scaling",),
 )
 def without_normalize() -> list[Evidence]:
-    from convviz.analysis.contours import Surface, descent
+    from convviz.analysis.regularizers.contours import Surface, descent
 
     mean, sd = MNIST
     rows = []

@@ -74,7 +74,7 @@ def small_batches() -> list[Evidence]:
     commands=("norm batch --preset A", "norm ghost --preset A --splits 2"),
 )
 def norm_several_devices() -> list[Evidence]:
-    from convviz.analysis.batches import preset
+    from convviz.analysis.norms.batches import preset
 
     batch, plain = preset("A"), {"eps": 0, "affine": False}
     together = apply("batch_norm", batch, plain, mode="train")

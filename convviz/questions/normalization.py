@@ -38,7 +38,7 @@ def normalized(kind: str, x: Array, **fields: object) -> tuple[Array, int, int]:
     picture="norm all --preset B --plot norms.png",
 )
 def norm_axes() -> list[Evidence]:
-    from convviz.analysis.batches import preset
+    from convviz.analysis.norms.batches import preset
 
     wide, nice = np.zeros((8, 6, 5, 5)), preset("B")
     rows: list[Row] = []

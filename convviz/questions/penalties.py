@@ -18,7 +18,7 @@ from convviz.questions.work import Row, brief, evidence, number
     commands=("regularize l1", "regularize l2", "regularize weight-decay"),
 )
 def l1_l2_zeros() -> list[Evidence]:
-    from convviz.analysis.penalty import penalty
+    from convviz.analysis.regularizers.penalty import penalty
 
     start, rate, strength, steps = ["0.48", "-0.23", "0.06", "1.5"], 0.1, 0.5, 20
     found = penalty([Fraction(w) for w in start], "l1", l1="0.5", l2="0.5", lr="0.1", steps=steps)
@@ -54,7 +54,7 @@ def l1_l2_zeros() -> list[Evidence]:
     picture="regularize geometry --plot geometry.png",
 )
 def coefficients() -> list[Evidence]:
-    from convviz.analysis.regressions import Data, centred, lasso, ridge
+    from convviz.analysis.regularizers.regressions import Data, centred, lasso, ridge
 
     half = Fraction(1, 2)
     signs = (
@@ -92,7 +92,7 @@ def coefficients() -> list[Evidence]:
     commands=("regularize ridge-lasso",),
 )
 def penalty_or_loss() -> list[Evidence]:
-    from convviz.analysis.ridge_lasso import ridge_lasso
+    from convviz.analysis.regularizers.ridge_lasso import ridge_lasso
 
     found = ridge_lasso()
     rows: list[Row] = [

@@ -67,7 +67,7 @@ def log_softmax() -> list[Evidence]:
     picture="regularize contours --plot contours.png",
 )
 def feature_scales() -> list[Evidence]:
-    from convviz.analysis.contours import Surface, descent
+    from convviz.analysis.regularizers.contours import Surface, descent
 
     rows = []
     for name, sds, correlation in (

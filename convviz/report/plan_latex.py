@@ -53,7 +53,7 @@ def latex(plan: Plan, most: int | None = None, standalone: bool = False) -> str:
     y_{0} &= \\max(0,\\ -2) = 0
     ...
     """
-    from convviz.report import norm_latex
+    from convviz.report.norms import latex as norm_latex
 
     body = norm_latex.body(plan, most) if norm_latex.tells(plan) else list(general(plan, most))
     start = [HEAD] if standalone else ["% needs \\usepackage{amsmath,booktabs}"]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from convviz.analysis.regularize import Regularizer
+from convviz.analysis.regularizers.regularize import Regularizer
 from convviz.plan.model import Curve
-from convviz.plan.regularize import plan_of
+from convviz.plan.regularizers.regularize import plan_of
 from convviz.report import documents
 from convviz.report.data import dumps
 from convviz.report.plan import render as render_plan

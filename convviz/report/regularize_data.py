@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from convviz.analysis.contours import Contours
-from convviz.analysis.decay import Decay
-from convviz.analysis.dropout import Dropout
-from convviz.analysis.geometry import Geometry
-from convviz.analysis.optimizers import Real
-from convviz.analysis.penalty import Penalty, Run
-from convviz.analysis.regressions import Line
-from convviz.analysis.regularize import Regularizer
-from convviz.analysis.ridge_lasso import RidgeLasso
-from convviz.analysis.weights import Weights
+from convviz.analysis.regularizers.contours import Contours
+from convviz.analysis.regularizers.decay import Decay
+from convviz.analysis.regularizers.dropout import Dropout
+from convviz.analysis.regularizers.geometry import Geometry
+from convviz.analysis.regularizers.optimizers import Real
+from convviz.analysis.regularizers.penalty import Penalty, Run
+from convviz.analysis.regularizers.regressions import Line
+from convviz.analysis.regularizers.regularize import Regularizer
+from convviz.analysis.regularizers.ridge_lasso import RidgeLasso
+from convviz.analysis.regularizers.weights import Weights
 from convviz.plan.given import plain
 from convviz.report.data import clean
 

@@ -1,0 +1,1 @@
+"""Pictures of penalties, decay, dropout, and why."""

@@ -1,0 +1,1 @@
+"""Plans of penalties, decay, dropout and the pictures of why."""

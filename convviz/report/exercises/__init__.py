@@ -1,0 +1,1 @@
+"""Sheets and keys as text, documents and Moodle XML."""

@@ -1,0 +1,1 @@
+"""Normalized batches as text, tables, documents and plain data."""

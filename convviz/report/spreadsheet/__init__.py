@@ -1,0 +1,1 @@
+"""A normalized batch as a workbook whose numbers are formulas."""
