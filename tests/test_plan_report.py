@@ -151,7 +151,10 @@ def test_markdown_escapes_what_it_would_read() -> None:
     assert "2. Step 1 is \\*1\\*. `0×2 + 1 = 1`" in page and "- A note with a \\| bar." in page
     assert "```\n  [7]   1  −2 0.5\n```" in page and page.startswith("## A \\<plan\\> of all panels\n")
     tables = sum(isinstance(panel, Facts) for panel in PLAN.panels)
-    assert page.count("```") == 2 * (len(PLAN.panels) - tables) and "| a    |        1 |\n| b    |          |" in page
+    assert (
+        page.count("```") == 2 * (len(PLAN.panels) - tables)
+        and "| a    |        1 |\n| b    |          |" in page
+    )
 
 
 def test_html_is_well_formed_and_says_the_same() -> None:
@@ -184,7 +187,9 @@ def test_wide_and_many_panels_are_cut() -> None:
 
 
 def test_every_format_is_known() -> None:
-    with pytest.raises(ConvvizError, match="no format 'xml' for a plan; there are text, md, html, json, latex"):
+    with pytest.raises(
+        ConvvizError, match="no format 'xml' for a plan; there are text, md, html, json, latex"
+    ):
         render(PLAN, "xml")
     assert render(PLAN, "table") == text(PLAN)
     assert render(PLAN, "json") == dumps(plan_data(PLAN))
