@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from convviz.report.spreadsheet.book import ROWS
-from convviz.report.spreadsheet.method import SHEETS
 
 from convviz.analysis.norms.batches import preset, random_batch
 from convviz.analysis.norms.normalize import METHODS, Normalized, normalize, normalize_all
 from convviz.analysis.norms.set_names import names_of
 from convviz.errors import ConvvizError
 from convviz.plan.words import decimals
+from convviz.report.spreadsheet.book import ROWS
+from convviz.report.spreadsheet.method import SHEETS
 from convviz.report.spreadsheet.workbook import write
 
 openpyxl = pytest.importorskip("openpyxl")
