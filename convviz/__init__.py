@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from convviz.analysis.receptive_field import receptive_field, unit
     from convviz.analysis.regularizers.regularize import regularize
     from convviz.analysis.sizes import sizes
+    from convviz.analysis.statistics import compare_runs
     from convviz.analysis.suggest import suggest
     from convviz.analysis.tiling import tiling
     from convviz.errors import ConvvizError
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 _PUBLIC = {
     "ConvvizError": "convviz.errors",
     "checkerboard": "convviz.analysis.checkerboard",
+    "compare_runs": "convviz.analysis.statistics",
     "effective_receptive_field": "convviz.probe.erf",
     "exercises": "convviz.exercise",
     "explain": "convviz.plan",
@@ -59,6 +61,7 @@ __all__ = [
     "ConvvizError",
     "__version__",
     "checkerboard",
+    "compare_runs",
     "effective_receptive_field",
     "exercises",
     "explain",

@@ -15,6 +15,7 @@ RESULTS: dict[str, Callable[[], Any]] = {
     "checkerboard": lambda: convviz.checkerboard(convviz.read("dcgan")),
     "overlap": lambda: convviz.overlap(3, 2),
     "gridding": lambda: convviz.gridding([2, 3, 5]),
+    "compare_runs": lambda: convviz.compare_runs({"a": {0: 99.1, 1: 99.2}, "b": {0: 99.3, 1: 99.2}}),
     "exercises": lambda: convviz.exercises("rf"),
     "normalize": lambda: convviz.normalize([[1, 2], [3, 5]], "layer"),
     "normalize_all": lambda: convviz.normalize_all([[1, 2], [3, 5]]),

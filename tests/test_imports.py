@@ -13,7 +13,7 @@ import pytest
 import convviz
 
 ROOT = Path(convviz.__file__).parent
-HEAVY = {"torch", "matplotlib", "manim", "IPython", "anywidget", "sklearn", "scipy", "xlsxwriter"}
+HEAVY = {"torch", "matplotlib", "manim", "IPython", "anywidget", "sklearn", "scipy", "xlsxwriter", "pooch"}
 
 # Which parts of convviz a part may import; a part may always import itself, `errors` and the version.
 MAY = {
@@ -30,7 +30,8 @@ MAY = {
     "exercise": {"ops", "graph", "read", "analysis", "plan"},
     "questions": {"ops", "graph", "read", "analysis", "plan"},
     "report": {"ops", "graph", "analysis", "plan", "exercise", "questions", "theme"},
-    "probe": {"ops", "graph", "read", "analysis", "export", "build", "verify"},
+    "train": {"ops", "graph", "read", "analysis", "export", "build"},
+    "probe": {"ops", "graph", "read", "analysis", "export", "build", "verify", "train"},
     "figures": {"ops", "graph", "analysis", "plan", "report", "theme"},
 }
 # Parts whose files may import what is heavy, even at their top.
@@ -41,7 +42,7 @@ EDGE = {
     "probe": {"torch", "sklearn"},
     "figures": {"matplotlib"},
     "report": {"xlsxwriter"},
-    "train": {"torch", "matplotlib"},
+    "train": {"torch", "matplotlib", "sklearn", "pooch"},
 }
 # Results show themselves in a notebook, which only the writers can do; these imports are in functions.
 SHOW = {(part, "report") for part in ("analysis", "plan", "probe", "exercise", "questions")}

@@ -1,10 +1,9 @@
-"""Small measured lessons: the committed results add up, a run is the same from its seed, digits are read with care."""
+"""Small measured lessons: the committed results add up, a run is the same from its seed."""
 
 from __future__ import annotations
 
-import gzip
 import json
-import struct
+from hashlib import sha256
 from math import inf, nan, sqrt
 from pathlib import Path
 from statistics import fmean, stdev
@@ -16,29 +15,24 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import convviz  # noqa: E402
+from convviz.analysis.statistics.lesson_differences import difference  # noqa: E402
 from convviz.build import build_module  # noqa: E402
 from convviz.errors import ConvvizError  # noqa: E402
-from convviz.probe import digits as digits_module  # noqa: E402
-from convviz.probe.digits import FILES, Digits, load_digits, read_idx  # noqa: E402
-from convviz.probe.lessons import Log, data, main, measure, text  # noqa: E402
+from convviz.probe.lessons import Log, data, digits_here, main, measure, text  # noqa: E402
 from convviz.probe.lessons_list import LESSONS, NAMES, Arm, Lesson  # noqa: E402
 from convviz.probe.lessons_nets import Net  # noqa: E402
 from convviz.probe.lessons_run import MEAN, STD, Recipe, accuracy, batches, scaled, trained, turned  # noqa: E402
-from convviz.probe.lessons_stats import compare, t_quantile, t_within  # noqa: E402
+from convviz.train.data import Data, has, load  # noqa: E402
+from tests.datafiles import write_mnist  # noqa: E402
 
 MEASURED = Path(convviz.__file__).parent / "questions" / "measured.json"
 FOUND = json.loads(MEASURED.read_text(encoding="utf-8"))
 
 
-def packed(raw: bytes) -> bytes:
-    """Gzipped without the time of day: the names of parametrised tests are made of it."""
-    return gzip.compress(raw, mtime=0)
-
-
 @pytest.fixture(scope="module")
-def small() -> Digits:
+def small() -> Data:
     pytest.importorskip("sklearn")
-    return digits_module._scikit_learn()
+    return load("digits")
 
 
 # -- the committed results --------------------------------------------------------------------------------
@@ -102,9 +96,9 @@ def test_the_net_s_parameters_are_torch_s() -> None:
             assert sum(p.numel() for p in module.parameters()) == net.graph.params, net
 
 
-def blank() -> Digits:
-    images = np.zeros((4, 28, 28), np.uint8)
-    return Digits("blank", images, np.arange(4, dtype=np.uint8), images, np.arange(4, dtype=np.uint8))
+def blank() -> Data:
+    images = np.zeros((4, 1, 28, 28), np.uint8)
+    return Data("blank", images, np.arange(4), images, np.arange(4), tuple("0123456789"), "the same")
 
 
 def test_the_order_of_norm_and_relu() -> None:
@@ -118,7 +112,7 @@ def test_the_order_of_norm_and_relu() -> None:
     assert Net(norm="group").graph.params == Net().graph.params
 
 
-def test_a_run_is_the_same_from_its_seed(small: Digits) -> None:
+def test_a_run_is_the_same_from_its_seed(small: Data) -> None:
     recipe = Recipe(net=Net(widths=(4, 0, 8), dropout=0.1), train=64, batch=16, epochs=1)
     before = torch.random.get_rng_state()
     one, two = (accuracy(trained(recipe, 3, small), recipe, small) for _ in range(2))
@@ -127,7 +121,7 @@ def test_a_run_is_the_same_from_its_seed(small: Digits) -> None:
     assert any(not torch.equal(first[name], other[name]) for name in first)
 
 
-def test_a_smoke_run_of_a_lesson(small: Digits, tmp_path: Path) -> None:
+def test_a_smoke_run_of_a_lesson(small: Data, tmp_path: Path) -> None:
     lesson = NAMES["norm-order"]
     path = tmp_path / "runs.jsonl"
     (found,) = measure([lesson], (0, 1), small, Log(path), steps=3)
@@ -145,7 +139,7 @@ def test_a_smoke_run_of_a_lesson(small: Digits, tmp_path: Path) -> None:
     assert "1 seed, last epoch" in text(single)
 
 
-def test_training_learns(small: Digits) -> None:
+def test_training_learns(small: Data) -> None:
     recipe = Recipe(Net((32,), head="hidden"), train=1200, batch=16, epochs=6, rate=0.01, schedule="step")
     assert accuracy(trained(recipe, 0, small), recipe, small) > 85
 
@@ -205,92 +199,48 @@ def test_rotated_images() -> None:
 
 
 # -- statistics --------------------------------------------------------------------------------------------
-def test_student_s_t_against_scipy() -> None:
-    stats = pytest.importorskip("scipy.stats")
-    for freedom in (*range(1, 12), 30, 31):
-        for level in (0.5, 0.95, 0.99, 0.999):
-            assert t_quantile(freedom, level) == pytest.approx(
-                stats.t.ppf((1 + level) / 2, freedom), rel=1e-9
-            )
-        assert t_within(1.3, freedom) == pytest.approx(1 - 2 * stats.t.sf(1.3, freedom), rel=1e-12)
-
-
 def test_comparisons() -> None:
-    found = compare("a", "b", [1, 2, 3], [1, 1, 1])
+    found = difference("a", "b", [1, 2, 3], [1, 1, 1])
     assert found.difference == 1 and not found.detected and found.words.endswith("no difference detected")
     assert (found.low, found.high) == (
         pytest.approx(1 - 2.48414, rel=1e-4),
         pytest.approx(1 + 2.48414, rel=1e-4),
     )
-    assert compare("a", "b", [1, 2, 3], [1, 1, 1], 3).high > found.high
-    assert compare("a", "b", [5], [1]).high == inf and not compare("a", "b", [5], [1]).detected
+    assert difference("a", "b", [1, 2, 3], [1, 1, 1], 3).high > found.high
+    assert difference("a", "b", [5], [1]).high == inf and not difference("a", "b", [5], [1]).detected
     assert (
-        compare("a", "b", [5], [1]).words
+        difference("a", "b", [5], [1]).words
         == "a against b: +4.00 points in one run, which tells nothing about chance"
     )
-    assert compare("a", "b", [2, 2], [1, 1]).detected
+    assert difference("a", "b", [2, 2], [1, 1]).detected
 
 
 # -- digits ------------------------------------------------------------------------------------------------
-def idx(array: np.ndarray, kind: int = 8) -> bytes:
-    head = bytes((0, 0, kind, array.ndim)) + struct.pack(f">{array.ndim}I", *array.shape)
-    return packed(head + array.tobytes())
-
-
-def folder(path: Path, count: int = 3) -> Path:
-    rng = np.random.default_rng(0)
-    for images, labels in FILES.values():
-        (path / images).write_bytes(idx(rng.integers(0, 256, (count, 28, 28)).astype(np.uint8)))
-        (path / labels).write_bytes(idx(rng.integers(0, 10, count).astype(np.uint8)))
-    return path
-
-
-def test_idx_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "mnist").mkdir()
-    folder(tmp_path / "mnist")
+def test_the_digits_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small: Data) -> None:
+    """MNIST where it is, scikit-learn's digits where it is not, and never a download."""
     monkeypatch.setenv("CONVVIZ_DATA", str(tmp_path))
-    found = load_digits()
-    assert (
-        found.name == "MNIST" and found.train_images.shape == (3, 28, 28) and found.test_labels.shape == (3,)
-    )
-    assert np.array_equal(load_digits(tmp_path / "mnist").test_images, found.test_images)
-    monkeypatch.setenv("CONVVIZ_DATA", str(tmp_path / "nowhere"))
-    pytest.importorskip("sklearn")
-    assert load_digits().name.startswith("scikit-learn digits")
+    assert np.array_equal(digits_here().train_images, small.train_images)
+    with pytest.raises(ConvvizError, match="MNIST is not here"):
+        digits_here(str(tmp_path))
+    write_mnist(tmp_path / "mnist")
+    assert digits_here().train_images.shape == digits_here(str(tmp_path)).train_images.shape == (3, 1, 28, 28)
 
 
 @pytest.mark.parametrize(
-    ("content", "message"),
+    ("name", "seen"),
     [
-        (b"no gzip", "cannot be read as a gzipped file"),
-        (packed(b""), "is no IDX file of bytes"),
-        (packed(b"\0\0\x08\x03\0\0"), "is no IDX file of bytes"),
-        (idx(np.zeros((2, 2), np.float32), 13), "is no IDX file of bytes"),
-        (packed(b"\0\0\x08\x01\0\0\0\x05ab"), r"has 2 bytes where its head says \(5,\)"),
-        (packed(b"\0\0\x08\x01\xff\xff\xff\xffab"), "has 2 bytes"),
+        ("mnist", ["741c988805d008ac", "1feba77c54802fa5", "6d87418db22cc802", "ddeff807876a9661"]),
+        ("digits", ["6eb879dc723a2b67", "3780054f44184fcb", "8f2c5d59ae65b056", "21366e8b6fa7dbed"]),
     ],
 )
-def test_bad_files_are_named(tmp_path: Path, content: bytes, message: str) -> None:
-    path = tmp_path / "x.gz"
-    path.write_bytes(content)
-    with pytest.raises(ConvvizError, match=message) as err:
-        read_idx(path)
-    assert err.value.where == str(path)
-
-
-def test_missing_and_mismatched_files(tmp_path: Path) -> None:
-    with pytest.raises(ConvvizError, match="no such file; MNIST has four"):
-        load_digits(tmp_path)
-    folder(tmp_path)
-    (tmp_path / FILES["test"][1]).write_bytes(idx(np.zeros(9, np.uint8)))
-    with pytest.raises(ConvvizError, match="do not fit 9 labels"):
-        load_digits(tmp_path)
-
-
-def test_scikit_learn_s_digits(small: Digits) -> None:
-    assert small.train_images.shape == (1297, 28, 28) and small.test_images.shape == (500, 28, 28)
-    assert small.train_images.max() == 255 and small.train_images[:, :2].max() == 0
-    assert set(small.test_labels) == set(range(10))
+def test_the_committed_results_had_these_pixels(name: str, seen: list[str]) -> None:
+    """A change of the arrays would make the committed numbers impossible to repeat."""
+    pytest.importorskip("sklearn")
+    if name == "mnist" and not has("mnist"):
+        pytest.skip("MNIST is not in the data folder")
+    found = load(name, download=False)
+    bytes_of = (found.train_images, found.train_labels, found.test_images, found.test_labels)
+    assert [sha256(array.astype(np.uint8).tobytes()).hexdigest()[:16] for array in bytes_of] == seen
 
 
 # -- python -m convviz.probe.lessons -----------------------------------------------------------------------
@@ -304,7 +254,7 @@ def test_the_list(capsys: pytest.CaptureFixture[str]) -> None:
     [
         (["dropou"], "no lesson 'dropou'; did you mean 'dropout'?"),
         (["dropout", "--seeds", "0"], "--seeds: must be 1 to 1,000, got 0"),
-        (["dropout", "--data", "/nowhere"], "no such file"),
+        (["dropout", "--data", "/nowhere"], "/nowhere/mnist: MNIST is not here"),
     ],
 )
 def test_bad_commands(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,8 @@ whole test set; nothing is chosen on it. ``convviz/questions/measured.json`` has
     python -m convviz.probe.lessons dropout --seeds 6    # train, and print the table
     python -m convviz.probe.lessons all --log runs.jsonl --write measured.json    # all of them, resumable
 
-The digits are MNIST's in ``$CONVVIZ_DATA/mnist``, or else those of scikit-learn; every result names them.
+The digits are MNIST's in the data folder (``$CONVVIZ_DATA``), or else those of scikit-learn; every result names
+them, and nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -25,11 +26,12 @@ from typing import Any
 
 import torch
 
+from convviz.analysis.statistics.intervals import LEVEL
+from convviz.analysis.statistics.lesson_differences import Difference, difference
 from convviz.errors import ConvvizError, nearest
-from convviz.probe.digits import Digits, load_digits
 from convviz.probe.lessons_list import LESSONS, NAMES, SETUP, Arm, Lesson
 from convviz.probe.lessons_run import Recipe, accuracy, trained
-from convviz.probe.lessons_stats import LEVEL, Comparison, compare
+from convviz.train.data import Data, has, load
 
 SEEDS = 6
 MOST_SEEDS = 1000
@@ -47,10 +49,10 @@ class Measured:
     accuracies: tuple[tuple[float, ...], ...]
 
     @property
-    def comparisons(self) -> tuple[Comparison, ...]:
+    def comparisons(self) -> tuple[Difference, ...]:
         by_name = dict(zip((arm.name for arm in self.lesson.arms), self.accuracies, strict=True))
         pairs = self.lesson.compared
-        return tuple(compare(a, b, by_name[a], by_name[b], len(pairs)) for a, b in pairs)
+        return tuple(difference(a, b, by_name[a], by_name[b], len(pairs)) for a, b in pairs)
 
     def __repr__(self) -> str:
         return text(self)
@@ -89,7 +91,7 @@ def key(arm: Arm, seed: int, data_set: str) -> str:
 def measure(
     lessons: Iterable[Lesson],
     seeds: Sequence[int],
-    digits: Digits,
+    digits: Data,
     log: Log | None = None,
     *,
     steps: int | None = None,
@@ -119,6 +121,11 @@ def measure(
         )
         for lesson in lessons
     ]
+
+
+def digits_here(folder: str | None = None) -> Data:
+    """MNIST from ``folder``, or from the usual data folder; where that has none, scikit-learn's digits."""
+    return load("mnist" if folder is not None or has("mnist") else "digits", folder, download=False)
 
 
 # -- what they say ------------------------------------------------------------------------------------------
@@ -212,7 +219,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--seeds", type=int, default=SEEDS, help=f"how many runs of each arm (default {SEEDS})"
     )
-    parser.add_argument("--data", metavar="FOLDER", help="with MNIST's four *-ubyte.gz files")
+    parser.add_argument("--data", metavar="FOLDER", help="with MNIST's four *-ubyte.gz files in mnist/")
     parser.add_argument("--log", metavar="FILE", help="finished runs, a line each; work goes on from there")
     parser.add_argument("--write", metavar="FILE", help="the results as JSON")
     given = parser.parse_args(arguments)
@@ -229,7 +236,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         torch.set_num_threads(1)  # more would change the order of sums, and with it the last digits
         log = Log(Path(given.log) if given.log else None)
         wanted = LESSONS if given.name == "all" else (NAMES[given.name],)
-        digits = load_digits(given.data)
+        digits = digits_here(given.data)
         done = measure(
             wanted,
             range(given.seeds),

@@ -13,9 +13,10 @@ from torch.nn import functional as F
 
 from convviz.build import build_module
 from convviz.errors import ConvvizError
-from convviz.probe.digits import SIDE, Digits
 from convviz.probe.lessons_nets import Net
+from convviz.train.dataset import Data
 
+SIDE = 28
 MEAN, STD = 0.1307, 0.3081  # of MNIST's training images, from 0 to 1
 NET = Net()
 AT_ONCE = 500  # test images in one forward pass
@@ -47,7 +48,7 @@ class Recipe:
 
 def scaled(images: np.ndarray, scale: str) -> torch.Tensor:
     """Images in bytes as a float tensor (n, 1, 28, 28)."""
-    x = torch.from_numpy(images.astype(np.float32))[:, None]
+    x = torch.from_numpy(images.astype(np.float32))
     if scale == "bytes":
         return x
     x = x / 255
@@ -61,7 +62,7 @@ def batches(count: int, size: int, order: torch.Generator) -> Iterator[torch.Ten
         yield shuffled[start : start + size]
 
 
-def trained(recipe: Recipe, seed: int, digits: Digits, steps: int | None = None) -> nn.Module:
+def trained(recipe: Recipe, seed: int, digits: Data, steps: int | None = None) -> nn.Module:
     """A net trained by ``recipe``; what the seed decides (images, first weights, order, dropout) is the same each time.
 
     steps: stop after so many (a smoke test). Raises ConvvizError for a batch larger than the training set.
@@ -71,7 +72,7 @@ def trained(recipe: Recipe, seed: int, digits: Digits, steps: int | None = None)
         raise ConvvizError(f"must be at most the {count:,} training images, got {recipe.batch:,}", "batch")
     picked = np.random.default_rng(seed).permutation(len(digits.train_labels))[:count]
     x = scaled(digits.train_images[picked], recipe.scale)
-    y = torch.from_numpy(digits.train_labels[picked].astype(np.int64))
+    y = torch.from_numpy(digits.train_labels[picked])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         module, _ = build_module(recipe.net.graph)
@@ -118,13 +119,12 @@ def turned(x: torch.Tensor, name: str) -> torch.Tensor:
     return F.grid_sample(x, grid, align_corners=False)
 
 
-def accuracy(module: nn.Module, recipe: Recipe, digits: Digits, turn: str = "as is") -> float:
+def accuracy(module: nn.Module, recipe: Recipe, digits: Data, turn: str = "as is") -> float:
     """Per cent of the test images that ``module`` names right, the images turned as told before they are scaled."""
-    images = turned(torch.from_numpy(digits.test_images.astype(np.float32))[:, None], turn)[:, 0].numpy()
+    images = turned(torch.from_numpy(digits.test_images.astype(np.float32)), turn).numpy()
     right = 0
     with torch.no_grad():
         for start in range(0, len(images), AT_ONCE):
             answers = module(scaled(images[start : start + AT_ONCE], recipe.scale)).argmax(1)
-            labels = digits.test_labels[start : start + AT_ONCE].astype(np.int64)
-            right += int((answers.numpy() == labels).sum())
+            right += int((answers.numpy() == digits.test_labels[start : start + AT_ONCE]).sum())
     return 100 * right / len(images)

@@ -1,0 +1,1 @@
+"""Training: data sets, recipes, runs and what can be said about them."""
