@@ -3,17 +3,39 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 
 for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(name, "1")  # before torch and numpy are imported
 
 import pytest  # noqa: E402
 
+KEPT = 4  # of a slow test's cases every so-manieth is run, the first always
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--nets", type=int, help="random nets to check against autograd (default 2,000)")
+    parser.addoption("--slow", action="store_true", help=f"all slow cases, not every {KEPT}th of each test")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--nets"):
         os.environ["CONVVIZ_NETS"] = str(config.getoption("--nets"))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Slow tests run in a reduced form, unless all of them are asked for or they are named."""
+    if config.getoption("--slow") or any("::" in argument for argument in config.args):
+        return
+    seen: Counter[str] = Counter()
+    left = []
+    for item in items:
+        if item.get_closest_marker("slow"):
+            test = item.nodeid.partition("[")[0]
+            seen[test] += 1
+            if seen[test] % KEPT != 1:
+                left.append(item)
+    if left:
+        config.hook.pytest_deselected(items=left)
+        dropped = set(left)
+        items[:] = [item for item in items if item not in dropped]

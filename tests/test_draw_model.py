@@ -295,6 +295,7 @@ TORCH = """swin_small_test vit_small_test coordinate_attention deeplab unet_bili
 shufflenet_v2 selective_kernel crnn text_cnn""".split()  # noqa: SIM905
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TORCH)
 def test_torch_modules_are_drawn(name: str) -> None:
     pytest.importorskip("torch")

@@ -40,6 +40,7 @@ def result_of(name: str) -> ReceptiveField:
     return convviz.receptive_field(convviz.read(name))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ALL)
 def test_every_table_in_every_format(name: str) -> None:
     result = result_of(name)

@@ -72,6 +72,7 @@ def test_bundled_nets(name: str) -> None:
     check_same(convviz.read(name))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TORCH)
 def test_torch_nets(name: str) -> None:
     check_same(graph_of(name), name not in OTHERWISE_PARAMETERISED)

@@ -41,6 +41,7 @@ CASES: list[tuple[str, Any, dict[str, Any]]] = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("what", "values", "settings"), CASES)
 def test_texts_fit(what: str, values: Any, settings: dict[str, Any]) -> None:
     for theme in ("light", "dark"):

@@ -72,6 +72,7 @@ def test_bundled_nets_agree(name: str) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("with_global", [False, True])
 @pytest.mark.parametrize("name", TORCH)
 def test_torch_nets_agree(name: str, with_global: bool) -> None:
