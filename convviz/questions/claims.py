@@ -32,6 +32,11 @@ class Claim:
     source: str = ""
 
     @property
+    def because(self) -> str:
+        """Why, with the source in brackets."""
+        return f"{self.why} ({self.source})" if self.source else self.why
+
+    @property
     def evidence(self) -> Evidence:
         """The table and the sentence that show what is right."""
         from convviz.questions.registry import question

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import groupby
 
 from convviz.errors import ConvvizError
 from convviz.questions import TOPICS, Claim, Question
@@ -84,8 +85,7 @@ def answer_parts(found: Question) -> Iterator[Part]:
         yield Part("text", " ".join(part for part in (f"{experiment.interval}.", experiment.note) if part))
     for claim in found.claims:
         yield Part("text", claim.claim, "Often claimed")
-        source = f" ({claim.source})" if claim.source else ""
-        yield Part("text", f"{claim.correct} {claim.why}{source}", "Right")
+        yield Part("text", f"{claim.correct} {claim.because}", "Right")
     for experiment in found.measured:
         yield Part("command", experiment.command, "Measured by")
     commands = dict.fromkeys((*([found.picture] if found.picture else []), *found.commands))
@@ -95,23 +95,19 @@ def answer_parts(found: Question) -> Iterator[Part]:
 
 def list_parts(found: Sequence[Question]) -> Iterator[Part]:
     """Topics, and below each its questions with the short answers; nothing is worked out."""
-    topic = ""
-    for question in found:
-        if question.topic != topic:
-            topic = question.topic
-            yield Part("topic", TOPICS[topic], topic)
-        yield Part("key", question.text, question.key)
-        yield Part("lead", question.answer)
+    for topic, questions in groupby(found, key=lambda question: question.topic):
+        yield Part("topic", TOPICS[topic], topic)
+        for question in questions:
+            yield Part("key", question.text, question.key)
+            yield Part("lead", question.answer)
 
 
 def all_parts(found: Sequence[Question]) -> Iterator[Part]:
     """Every answer in full, by topic."""
-    topic = ""
-    for question in found:
-        if question.topic != topic:
-            topic = question.topic
-            yield Part("topic", TOPICS[topic], topic)
-        yield from answer_parts(question)
+    for topic, questions in groupby(found, key=lambda question: question.topic):
+        yield Part("topic", TOPICS[topic], topic)
+        for question in questions:
+            yield from answer_parts(question)
 
 
 def claim_parts(found: Sequence[Claim]) -> Iterator[Part]:
@@ -119,8 +115,7 @@ def claim_parts(found: Sequence[Claim]) -> Iterator[Part]:
     for claim in found:
         yield Part("heading", claim.claim, claim.key)
         yield Part("lead", claim.correct)
-        source = f" ({claim.source})" if claim.source else ""
-        yield Part("text", f"{claim.why}{source}", "Why")
+        yield Part("text", claim.because, "Why")
         yield Part("table", table=table_of(claim.evidence.table))
         yield Part("text", claim.evidence.says)
         for command in dict.fromkeys((claim.command, f"questions {claim.question}")):
