@@ -14,7 +14,7 @@ from convviz.report.model import Column, Pair, Table, pad, plain
 def markdown(table: Table) -> str:
     """A GitHub table whose columns line up as text, too."""
     cells = [
-        [_md(plain(cell, column.count)) for cell, column in zip(row, table.columns, strict=True)]
+        [plainly(plain(cell, column.count)) for cell, column in zip(row, table.columns, strict=True)]
         for row in table.rows
     ]
     widths = [
@@ -36,13 +36,18 @@ def markdown(table: Table) -> str:
         )
         + "|"
     )
-    parts = [[f"**{_md(table.title)}**"]] if table.title else []
+    parts = [[f"**{plainly(table.title)}**"]] if table.title else []
     parts += [[line([c.key for c in table.columns]), rule, *map(line, cells)]] if cells else []
-    parts += [[f"- {_md(note)}" for note in table.notes]] if table.notes else []
+    parts += [[f"- {plainly(note)}" for note in table.notes]] if table.notes else []
     return "\n\n".join("\n".join(part) for part in parts) + "\n"
 
 
-def _md(value: str) -> str:
+def plainly(value: str) -> str:
+    """A line that Markdown leaves as it is.
+
+    >>> print(plainly("a <b> is *1*"))
+    a \\<b\\> is \\*1\\*
+    """
     for char in "\\`*[]<>|":  # an underscore inside a word (n_in) is not emphasis
         value = value.replace(char, "\\" + char)
     return value

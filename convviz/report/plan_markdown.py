@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from convviz.plan.model import Plan
+from convviz.report.documents import plainly
 from convviz.report.plan_blocks import (
     Block,
     Part,
@@ -90,10 +91,3 @@ def table(rows: Sequence[Sequence[str]]) -> str:
 
 def numeric(text: str) -> bool:
     return not text or text.lstrip("−")[:1].isdigit() or text in ("·", "…")
-
-
-def plainly(line: str) -> str:
-    """A line that Markdown leaves as it is."""
-    for char in "\\`*[]<>|":
-        line = line.replace(char, "\\" + char)
-    return line

@@ -271,20 +271,21 @@ def markdown(title: str, parts: Iterator[Part], level: int = 3) -> str:
             out.append(f"**{part.text}** `{part.label}`")
         elif part.kind == "line":
             listed = out[-1].startswith("- ")
-            out.append(f"{out.pop()}\n- {escaped(part.text)}" if listed else f"- {escaped(part.text)}")
+            out.append(
+                f"{out.pop()}\n- {documents.plainly(part.text)}"
+                if listed
+                else f"- {documents.plainly(part.text)}"
+            )
         elif part.kind == "lead":
-            out.append(f"> {escaped(part.text)}" if out[-1].startswith("#") else escaped(part.text))
+            out.append(
+                f"> {documents.plainly(part.text)}"
+                if out[-1].startswith("#")
+                else documents.plainly(part.text)
+            )
         else:
-            out.append(label + escaped(part.text))
+            out.append(label + documents.plainly(part.text))
     flush_commands()
     return "\n\n".join(out) + "\n"
-
-
-def escaped(line: str) -> str:
-    """A sentence that Markdown leaves as it is."""
-    for char in "\\`*[]<>|":
-        line = line.replace(char, "\\" + char)
-    return line
 
 
 def html(parts: Iterator[Part]) -> str:

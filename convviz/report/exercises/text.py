@@ -7,10 +7,9 @@ from itertools import zip_longest
 from textwrap import wrap
 
 from convviz.exercise.model import Blank, Box, Part, Question, Sheet
-from convviz.report.documents import markdown
+from convviz.report.documents import markdown, plainly
 from convviz.report.exercises.words import HAND, lettered, listed_questions, points, prompt, shown
 from convviz.report.model import Column, Table
-from convviz.report.plan_markdown import plainly
 
 WIDTH = 96
 LINE = "_" * 12
