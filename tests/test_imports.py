@@ -13,7 +13,7 @@ import pytest
 import convviz
 
 ROOT = Path(convviz.__file__).parent
-HEAVY = {"torch", "matplotlib", "manim", "IPython", "anywidget", "sklearn", "scipy", "xlsxwriter", "pooch"}
+HEAVY = {"torch", "matplotlib", "manim", "IPython", "anywidget", "sklearn", "scipy", "xlsxwriter", "pooch", "joblib", "distributed"}
 
 # Which parts of convviz a part may import; a part may always import itself, `errors` and the version.
 MAY = {
@@ -29,10 +29,11 @@ MAY = {
     "plan": {"ops", "graph", "analysis"},
     "exercise": {"ops", "graph", "read", "analysis", "plan"},
     "questions": {"ops", "graph", "read", "analysis", "plan"},
-    "report": {"ops", "graph", "analysis", "plan", "exercise", "questions", "theme"},
-    "train": {"ops", "graph", "read", "analysis", "export", "build"},
+    "runs": {"ops", "graph", "read", "analysis"},
+    "report": {"ops", "graph", "analysis", "plan", "exercise", "questions", "runs", "theme"},
+    "train": {"ops", "graph", "read", "analysis", "export", "build", "runs", "report", "figures"},
     "probe": {"ops", "graph", "read", "analysis", "export", "build", "verify", "train"},
-    "figures": {"ops", "graph", "analysis", "plan", "report", "theme"},
+    "figures": {"ops", "graph", "analysis", "plan", "report", "runs", "theme"},
 }
 # Parts whose files may import what is heavy, even at their top.
 EDGE = {
@@ -42,7 +43,7 @@ EDGE = {
     "probe": {"torch", "sklearn"},
     "figures": {"matplotlib"},
     "report": {"xlsxwriter"},
-    "train": {"torch", "matplotlib", "sklearn", "pooch"},
+    "train": {"torch", "matplotlib", "sklearn", "pooch", "joblib", "distributed"},
 }
 # Results show themselves in a notebook, which only the writers can do; these imports are in functions.
 SHOW = {(part, "report") for part in ("analysis", "plan", "probe", "exercise", "questions")}
@@ -108,6 +109,9 @@ def test_the_walk_sees_what_it_should_forbid(tmp_path: Path) -> None:
         ["rf", "code8"],
         ["rf", "resnet50", "--stages"],
         ["compare", "code7", "code8"],
+        ["train", "-h"],
+        ["sweep", "-h"],
+        ["handin", "-h"],
         ["convs", "64", "128", "--size", "56"],
         ["checkerboard", "--kernel-size", "3", "--stride", "2"],
         ["checkerboard", "dcgan"],
