@@ -12,7 +12,7 @@ import re
 import textwrap
 import tokenize
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from convviz.errors import ConvvizError
 from convviz.graph import Graph, Node
@@ -34,35 +34,60 @@ MODULE = frozenset(_MODULE.split())
 RESERVED = MODULE | {"x", "self", "torch", "nn", "F", "Tensor", *keyword.kwlist, *dir(builtins)}
 
 
-def export(graph: Graph) -> str:
+def export(graph: Graph, title: str | None = None) -> str:
     """PyTorch source of ``graph``: a module with one line of ``forward`` a layer, and a main that tries it.
 
-    A layer ``layer1.0.conv1`` becomes the attribute ``layer1_0_conv1`` (:func:`attributes` has all of them),
-    with torch's own names for the weights inside it. Raises ConvvizError where PyTorch has no such op.
+    title: the class's name, by default made of the net's. A layer ``layer1.0.conv1`` becomes the attribute
+    ``layer1_0_conv1`` (:func:`attributes` has all of them), with torch's own names for the weights inside it.
+    Raises ConvvizError where PyTorch has no such op.
 
     >>> import convviz
     >>> print(export(convviz.read("tiny")).splitlines()[0])
     \"\"\"tiny as a PyTorch module, written by convviz.\"\"\"
     """
-    codes = _codes(graph)
-    names = identifiers(graph, codes.values())
-    calls = expressions(graph, codes, names)
-    forward = _forward(graph, names, calls)
+    codes = codes_of(graph)
+    about = ", ".join(plain(graph.meta[key]) for key in ("variant", "year") if graph.meta.get(key))
+    told = f"{plain(graph.name)}{f' ({about})' if about else ''}: {graph.params:,} parameters."
+    return module_source(
+        graph, codes, identifiers(graph, codes.values()), title or class_name(graph.name), told
+    )
+
+
+def module_source(
+    graph: Graph,
+    codes: Mapping[str, Code],
+    names: Mapping[str, str],
+    title: str,
+    told: str,
+    *,
+    argument: str = "",
+    uses: Sequence[str] = (),
+    helpers: str = "",
+    methods: Sequence[str] = (),
+) -> str:
+    """The file: a class ``title`` whose layers are written as ``codes`` and called ``names``; ``told`` describes it.
+
+    argument: another parameter of the class; uses: imports besides torch's; helpers: source that stands before the
+    class; methods: lines that stand behind ``forward``.
+    """
     init = _init(graph, codes, names)
-    body = "\n".join([*init, *forward])
-    title = class_name(graph.name)
-    functional = "import torch.nn.functional as F\n" if re.search(r"\bF\.", body) else ""
+    forward = _forward(graph, names, expressions(graph, codes, names))
+    body = "\n".join([helpers, *init, *forward])
+    functional = ["import torch.nn.functional as F"] if re.search(r"\bF\.", body) else []
     parts = [
-        f'"""{_plain(graph.name)} as a PyTorch module, written by convviz."""\n\n'
-        f"import torch\n{functional}from torch import Tensor, nn\n\n\n"
-        f"class {title}(nn.Module):",
-        *_docstring(graph),
+        f'"""{plain(graph.name)} as a PyTorch module, written by convviz."""\n',
+        *([*uses, ""] if uses else []),
+        "\n".join(["import torch", *functional, "from torch import Tensor, nn"]),
+        *([f"\n\n{helpers.strip()}"] if helpers else []),
+        f"\n\nclass {title}(nn.Module):",
+        *_docstring(graph, told),
         "",
-        "    def __init__(self) -> None:",
+        f"    def __init__(self{f', {argument}' if argument else ''}) -> None:",
         "        super().__init__()",
         *init,
         "",
         *forward,
+        *(["", *methods] if methods else []),
         "",
         "",
         *_main(graph, title),
@@ -72,12 +97,13 @@ def export(graph: Graph) -> str:
 
 def attributes(graph: Graph) -> dict[str, str]:
     """The attribute of the exported module for each node; nodes without a module are left out."""
-    codes = _codes(graph)
+    codes = codes_of(graph)
     names = identifiers(graph, codes.values())
     return {node.name: names[_owner(graph, codes, node)] for node in graph if codes[node.name].module}
 
 
-def _codes(graph: Graph) -> dict[str, Code]:
+def codes_of(graph: Graph) -> dict[str, Code]:
+    """Every node as PyTorch source; raises ConvvizError, placed at the node, where torch has no such op."""
     codes = {}
     for node in graph:
         try:
@@ -126,22 +152,21 @@ def class_name(name: str) -> str:
     return f"{words}Net" if words in RESERVED else words
 
 
-def _plain(text: object) -> str:
+def plain(text: object) -> str:
     """Foreign text fit for a docstring: one line, printable, with nothing that could end the string."""
     line = " ".join(str(text).split()).replace("\\", "/").replace('"', "'")
     return "".join(c for c in line if c.isprintable())[:300]
 
 
 # -- parts of the file ------------------------------------------------------------------------------
-def _docstring(graph: Graph) -> list[str]:
-    about = ", ".join(_plain(graph.meta[key]) for key in ("variant", "year") if graph.meta.get(key))
+def _docstring(graph: Graph, told: str) -> list[str]:
     out = [graph.shape(name) for name in graph.outputs]
     lines = [
-        f"{_plain(graph.name)}{f' ({about})' if about else ''}: {graph.params:,} parameters.",
+        told,
         "",
-        *(f"{_plain(name)}: {_batched(shape)}" for name, shape in graph.inputs.items()),
+        *(f"{plain(name)}: {_batched(shape)}" for name, shape in graph.inputs.items()),
         f"returns: {', '.join(map(_batched, out))}",
-        *([f"Source: {_plain(graph.meta['source'])}"] if graph.meta.get("source") else []),
+        *([f"Source: {plain(graph.meta['source'])}"] if graph.meta.get("source") else []),
     ]
     wrapped = [part for line in lines for part in textwrap.wrap(line, WIDTH - 7) or [""]]
     wrapped[0] = f'"""{wrapped[0]}'

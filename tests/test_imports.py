@@ -30,8 +30,9 @@ MAY = {
     "exercise": {"ops", "graph", "read", "analysis", "plan"},
     "questions": {"ops", "graph", "read", "analysis", "plan"},
     "runs": {"ops", "graph", "read", "analysis"},
+    "export_norm": {"ops", "graph", "export", "runs"},
     "report": {"ops", "graph", "analysis", "plan", "exercise", "questions", "runs", "theme"},
-    "train": {"ops", "graph", "read", "analysis", "export", "build", "runs", "report", "figures"},
+    "train": {"ops", "graph", "read", "analysis", "export", "build", "export_norm", "runs", "report", "figures"},
     "probe": {"ops", "graph", "read", "analysis", "export", "build", "verify", "train"},
     "figures": {"ops", "graph", "analysis", "plan", "report", "runs", "theme"},
 }

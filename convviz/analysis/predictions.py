@@ -95,7 +95,9 @@ class Predictions:
         sure = np.bincount(at, self.confidences, bins)
         right = np.bincount(at, self.right, bins)
         some = np.maximum(counts, 1)
-        return Calibration(tuple(counts.tolist()), tuple((sure / some).tolist()), tuple((right / some).tolist()))
+        return Calibration(
+            tuple(counts.tolist()), tuple((sure / some).tolist()), tuple((right / some).tolist())
+        )
 
 
 @dataclass(frozen=True)

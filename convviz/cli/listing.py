@@ -1,4 +1,4 @@
-"""`convviz list`: the bundled nets, and the ops."""
+"""`convviz list`: the bundled nets, the ops, and the experiments."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ import click
 from convviz.cli.output import FORMATS, choose_format, emit, output_options, write_table
 
 
-@click.command("list", short_help="The bundled nets, or the ops of a model.yaml.")
-@click.argument("what", type=click.Choice(["nets", "ops"]), default="nets")
+@click.command("list", short_help="The bundled nets, the ops of a model.yaml, or the experiments.")
+@click.argument("what", type=click.Choice(["nets", "ops", "experiments"]), default="nets")
 @output_options(*FORMATS)
 def command(what: str, format: str | None, output: str | None) -> None:
-    """The nets that come with convviz, or the ops that a model.yaml can use.
+    """The nets that come with convviz, the ops that a model.yaml can use, or the experiments and recipes that
+    `convviz sweep` and `convviz train` know.
 
     \b
     convviz list
     convviz list ops --format json
+    convviz list experiments
     """
     from convviz.report import nets as report
     from convviz.report.data import dumps
@@ -26,6 +28,12 @@ def command(what: str, format: str | None, output: str | None) -> None:
 
         ops = [OPS[kind] for kind in sorted(OPS)]
         table, data = report.ops_table(ops), report.ops_data(ops)
+    elif what == "experiments":
+        from convviz.report.sweeps import experiments_data, experiments_table
+        from convviz.runs.experiment import iter_bundled
+
+        found = list(iter_bundled())
+        table, data = experiments_table(found), experiments_data(found)
     else:
         from convviz.read import bundled, read
 

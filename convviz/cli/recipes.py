@@ -23,16 +23,27 @@ SHORT_HELP = {
 def recipe_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """``--epochs``, ``--lr``, ``--norm`` ... and ``--set key=value``; :func:`chosen` reads them."""
     options = [
-        click.option("--data", "dataset", metavar="NAME", help="mnist, cifar10 or digits (needs no download)."),
+        click.option(
+            "--data", "dataset", metavar="NAME", help="mnist, cifar10 or digits (needs no download)."
+        ),
         click.option("--optimizer", metavar="NAME", help="Any of torch.optim, as SGD or AdamW."),
-        click.option("--optimizer-set", multiple=True, metavar="KEY=VALUE", help="An argument of the optimizer."),
+        click.option(
+            "--optimizer-set", multiple=True, metavar="KEY=VALUE", help="An argument of the optimizer."
+        ),
         *(click.option(_flag(name), metavar="X", help=SHORT_HELP[name]) for name in SHORT_HELP),
         click.option("--nesterov/--no-nesterov", default=None, help="Of SGD's momentum."),
         click.option("--scheduler", metavar="NAME", help="Any of torch.optim.lr_scheduler, or none."),
-        click.option("--scheduler-set", multiple=True, metavar="KEY=VALUE", help="An argument of the scheduler."),
+        click.option(
+            "--scheduler-set", multiple=True, metavar="KEY=VALUE", help="An argument of the scheduler."
+        ),
         *(click.option(_flag(name), metavar="X", help=ABOUT[name]) for name in FIELDS if name not in APART),
-        *(click.option(f"{_flag(name)}/--no-{_flag(name)[2:]}", default=None, help=ABOUT[name]) for name in FLAGS),
-        click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any setting by its name."),
+        *(
+            click.option(f"{_flag(name)}/--no-{_flag(name)[2:]}", default=None, help=ABOUT[name])
+            for name in FLAGS
+        ),
+        click.option(
+            "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any setting by its name."
+        ),
     ]
     for option in reversed(options):
         command = option(command)
@@ -50,7 +61,11 @@ def chosen(given: Mapping[str, Any], optimizer_now: Mapping[str, Any], scheduler
 
     out: dict[str, Any] = {}
     for name in (*FIELDS, *SHORT):
-        if name in given and given[name] is not None and name not in ("optimizer", "scheduler", "seed", "net"):
+        if (
+            name in given
+            and given[name] is not None
+            and name not in ("optimizer", "scheduler", "seed", "net")
+        ):
             out[name] = given[name]
     for key, value in pairs(given.get("settings", ()), "--set").items():
         out = merged(out, {key: value}) if key in SHORT and "optimizer" in out else {**out, key: value}
@@ -63,15 +78,15 @@ def chosen(given: Mapping[str, Any], optimizer_now: Mapping[str, Any], scheduler
         out["optimizer"] = named_arguments("--optimizer", {**base, "name": name, **changed})
     changed = pairs(given.get("scheduler_set", ()), "--scheduler-set")
     if given.get("scheduler") or changed:
-        name = given.get("scheduler") or (scheduler_now or {}).get("name")
-        if name is None:
+        named = given.get("scheduler") or (scheduler_now or {}).get("name")
+        if named is None:
             raise ConvvizError("needs --scheduler NAME", "--scheduler-set")
-        if str(name).lower() == "none":
+        if str(named).lower() == "none":
             out["scheduler"] = None
         else:
-            same = scheduler_now is not None and str(name).lower() == str(scheduler_now["name"]).lower()
+            same = scheduler_now is not None and str(named).lower() == str(scheduler_now["name"]).lower()
             base = dict(scheduler_now) if same else {}
-            out["scheduler"] = named_arguments("--scheduler", {**base, "name": name, **changed})
+            out["scheduler"] = named_arguments("--scheduler", {**base, "name": named, **changed})
     return out
 
 
@@ -108,7 +123,9 @@ def seeds_of(seed: str | None, seeds: str | None) -> tuple[int, ...]:
         return ()
     if "," not in seeds:
         return tuple(range(whole_number(seeds, "--seeds", 1, 10_000, 1) or 1))
-    found = tuple(whole_number(part, "--seeds", 0, 2**31 - 1, 0) or 0 for part in seeds.split(",") if part.strip())
+    found = tuple(
+        whole_number(part, "--seeds", 0, 2**31 - 1, 0) or 0 for part in seeds.split(",") if part.strip()
+    )
     if len(set(found)) < len(found) or not found:
         raise ConvvizError(f"must be different seeds, got {seeds!r}", "--seeds")
     return found
@@ -119,6 +136,8 @@ def grid_of(text: str | None) -> tuple[int, int] | None:
     if text is None:
         return None
     parts = text.lower().replace("×", "x").split("x")
-    if len(parts) != 2 or not all(p.strip().isascii() and p.strip().isdigit() and 0 < int(p[:6]) <= 50 for p in parts):
+    if len(parts) != 2 or not all(
+        p.strip().isascii() and p.strip().isdigit() and 0 < int(p[:6]) <= 50 for p in parts
+    ):
         raise ConvvizError(f"must be columns x rows, each 1 to 50, as 5x2, got {text!r}", "--grid")
     return int(parts[0]), int(parts[1])

@@ -1,4 +1,4 @@
-"""The nets that come with convviz: one model.yaml each, in convviz/zoo."""
+"""The nets that come with convviz: one model.yaml each, in convviz/zoo; those of experiments in its ``lessons/``."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ ZOO = Path(__file__).parent.parent / "zoo"
 
 def names() -> list[str]:
     """Names of the bundled nets, ``code2`` before ``code10``."""
-
-    def natural(name: str) -> list[int | str]:
-        return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
-
     return sorted((path.stem for path in ZOO.glob("*.yaml")), key=natural)
 
 
+def natural(name: str) -> list[int | str]:
+    """The key by which names with numbers are sorted."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
+
+
 def path(name: str) -> Path | None:
-    """The file of a bundled net, or None where there is none of this name."""
+    """The file of a bundled net, ``lessons/flat`` and the like included, or None where there is none of this name."""
     file = ZOO / f"{name}.yaml"
-    return file if re.fullmatch(r"\w{1,50}", name) and file.is_file() else None
+    return file if re.fullmatch(r"(lessons/)?\w{1,50}", name) and file.is_file() else None
 
 
 def describe(name: str) -> dict[str, Any]:

@@ -70,7 +70,11 @@ def runs_table(runs: Sequence[Run]) -> Table:
         "augmentation and dropout. Intervals are Wilson's, over the test images."
     ]
     if len(runs) == 1:
-        notes.append("A single run: other seeds give other figures. `convviz train NET --seeds 10` shows how far apart.")
+        notes.append(
+            "A single run: other seeds give other figures. `convviz train NET --seeds 10` shows how far apart."
+        )
     else:
-        notes.append("`convviz compare` with the run directories says which differences are more than chance.")
+        notes.append(
+            "`convviz compare` with the run directories says which differences are more than chance."
+        )
     return Table("Trained", columns, tuple(rows), tuple(notes))

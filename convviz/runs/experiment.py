@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import product
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from convviz.read.document import load, read_text
 from convviz.runs.recipe import DEFAULTS, Recipe, check_names, merged, recipe_of
 
 BUNDLED = Path(__file__).parent / "experiments"
-MOST_RUNS = 100_000
+MOST_RUNS = 10_000
 KEYS = ("name", "about", "question", "source", "target", "note", "base", "factors", "arms", "seeds", "baseline",
         "reported")  # fmt: skip
 
@@ -29,6 +30,9 @@ class Job:
     experiment: str
     arm: str
     recipe: Recipe
+
+    def __hash__(self) -> int:
+        return hash((self.experiment, self.arm, self.recipe.seed))
 
     @property
     def folder(self) -> Path:
@@ -69,6 +73,34 @@ class Experiment:
         kept = {arm: self.arms[arm] for arm in self.arms if arm in arms}
         return replace(self, arms=kept, baseline=self.baseline if self.baseline in kept else None)
 
+    def arms_like(self, texts: Iterable[str]) -> tuple[str, ...]:
+        """Arms by name or, of a factorial, by a factor's value; several with commas between them.
+
+        >>> experiment("norms").arms_like(["BN, L1, GN, L2"])
+        ('BN, L1', 'GN, L2')
+        >>> len(experiment("norms").arms_like(["BN"]))
+        4
+        """
+        known = {tuple(part.strip() for part in arm.split(",")): arm for arm in self.arms}
+        found: dict[str, None] = {}
+        for text in texts:
+            parts = tuple(part.strip() for part in text.split(",") if part.strip())
+            while parts:
+                # The longest name first: the names of a factorial's arms have commas, too.
+                size = next((n for n in range(len(parts), 0, -1) if parts[:n] in known), 0)
+                some = (
+                    [known[parts[:size]]]
+                    if size
+                    else [arm for arm, n in zip(self.arms, known) if parts[0] in n]
+                )
+                if not some or (not size and not self.factors):
+                    raise ConvvizError(
+                        f"{self.name} has no arm {parts[0]!r}{nearest(parts[0], self.arms)}", "arm"
+                    )
+                found |= dict.fromkeys(some)
+                parts = parts[max(size, 1) :]
+        return tuple(found)
+
     def with_seeds(self, *seeds: int) -> Experiment:
         return replace(self, seeds=tuple(seeds))
 
@@ -95,8 +127,8 @@ def slug(name: str) -> str:
 
 
 def names() -> list[str]:
-    """Bundled experiments and recipes."""
-    return sorted(path.stem for path in BUNDLED.glob("*.yaml"))
+    """Bundled experiments and recipes, ``code2`` before ``code10``."""
+    return sorted((path.stem for path in BUNDLED.glob("*.yaml")), key=bundled.natural)
 
 
 def experiment(source: str | Path) -> Experiment:
@@ -116,6 +148,20 @@ def experiment(source: str | Path) -> Experiment:
     return Experiment(_short(text), {_short(text): {**DEFAULTS, "net": text}})
 
 
+def named(source: str) -> Experiment:
+    """:func:`experiment`, where a file must be one and a name must be known: for work that starts many processes."""
+    path = Path(source)
+    if source in names():
+        return experiment(source)
+    if path.suffix.lower() in (".yaml", ".yml") and bundled.path(source) is None:
+        data = load(read_text(path), source)
+        if not (isinstance(data, Mapping) and {"layers", "blocks"} & data.keys()):
+            return parse(path)
+    elif bundled.path(source) is None and ":" not in source:
+        raise ConvvizError(f"there is no experiment, recipe or net {source!r}{nearest(source, names())}")
+    return experiment(source)
+
+
 def _short(net: str) -> str:
     """What a net is called: its name, or its file's."""
     return Path(net).stem if net.lower().endswith((".yaml", ".yml")) else net
@@ -123,7 +169,9 @@ def _short(net: str) -> str:
 
 def _is_experiment(path: Path) -> bool:
     data = load(read_text(path), str(path))
-    return isinstance(data, Mapping) and bool({"arms", "factors", "base"} & data.keys()) and "layers" not in data
+    return (
+        isinstance(data, Mapping) and bool({"arms", "factors", "base"} & data.keys()) and "layers" not in data
+    )
 
 
 def parse(path: Path, shown: str = "") -> Experiment:
@@ -135,58 +183,108 @@ def parse(path: Path, shown: str = "") -> Experiment:
     for key in data:
         if key not in KEYS:
             raise ConvvizError(f"there is no key {key!r}{nearest(str(key), KEYS)} ({', '.join(KEYS)})", shown)
-    base = _settings(data.get("base") or {}, f"{shown}: base")
+    seeds = _seeds(data.get("seeds", 1), f"{shown}: seeds")
+    own = {} if data.get("base") is None else data["base"]
+    reported: dict[str, dict[str, Any]] = {}
+    base, figures = _based(own, {}, f"{shown}: base")
     if "arms" in data and "factors" in data:
         raise ConvvizError("has arms and factors; an experiment has one of them", shown)
     factors: dict[str, dict[str, dict[str, Any]]] = {}
     if "factors" in data:
         factors = _factors(data["factors"], f"{shown}: factors")
+        _few_enough(prod(map(len, factors.values())), len(seeds), shown)  # before they are written out
         arms = {
             ", ".join(labels): _together(base, [factors[f][label] for f, label in zip(factors, labels)])
             for labels in product(*factors.values())
         }
     elif "arms" in data:
-        arms = _arms(data["arms"], base, f"{shown}: arms")
+        arms, reported = _arms(data["arms"], own, f"{shown}: arms")
     else:
-        arms = {str(data.get("name") or path.stem): base}
+        arms = {_text(data, "name", shown) or path.stem: base}
+        reported = {arm: figures for arm in arms if figures}
     for arm, settings in arms.items():
         arms[arm] = _nets_beside(settings, path)
-    seeds = _seeds(data.get("seeds", 1), f"{shown}: seeds")
-    if len(arms) * len(seeds) > MOST_RUNS:
-        raise ConvvizError(f"asks for {len(arms) * len(seeds):,} runs; at most {MOST_RUNS:,}", shown)
+    _few_enough(len(arms), len(seeds), shown)
     slugs: dict[str, str] = {}
     for arm in arms:
         if slugs.setdefault(slug(arm).lower(), arm) != arm:
             raise ConvvizError(f"arms {slugs[slug(arm).lower()]!r} and {arm!r} would share a folder", shown)
-    texts = {key: str(data.get(key) or "") for key in ("about", "question", "source", "target", "note")}
-    reported = data.get("reported") or {}
     baseline = data.get("baseline")
-    if not isinstance(reported, Mapping) or not all(isinstance(v, Mapping) for v in reported.values()):
-        raise ConvvizError("must be figures by arm", f"{shown}: reported")
     if baseline is not None and baseline not in arms:
         raise ConvvizError(f"no arm {baseline!r}{nearest(str(baseline), arms)}", f"{shown}: baseline")
     found = Experiment(
-        str(data.get("name") or path.stem),
+        _text(data, "name", shown) or path.stem,
         arms,
         seeds,
         {name: tuple(values) for name, values in factors.items()},
         baseline,
-        **texts,
-        reported={str(arm): dict(figures) for arm, figures in reported.items()},
+        **{key: _text(data, key, shown) for key in ("about", "question", "source", "target", "note")},
+        reported={**reported, **_reported(data.get("reported"), arms, f"{shown}: reported")},
     )
-    for arm in arms:  # every setting is checked before the first run
-        try:
-            found.recipe(arm)
-        except ConvvizError as err:
-            raise err.at(shown) from None
+    check_arms(found, shown)
     return found
 
 
-def _settings(value: Any, where: str) -> dict[str, Any]:
-    if not isinstance(value, Mapping):
-        raise ConvvizError(f"must be settings by name, got {shorten(value)}", where)
-    check_names(value, where)
-    return merged({}, value, where)
+def check_arms(found: Experiment, shown: str) -> None:
+    """Raises ConvvizError for a setting that is wrong in any arm, and where two arms have the same settings."""
+    same: dict[str, str] = {}
+    for arm, settings in found.arms.items():
+        recipe = recipe_of(
+            {**settings, "seed": found.seeds[0]}, f"{shown}: {arm if len(found.arms) > 1 else 'base'}"
+        )
+        other = same.setdefault(recipe.key, arm)
+        if other != arm:
+            raise ConvvizError(f"arms {other!r} and {arm!r} have the same settings", shown)
+
+
+def _few_enough(arms: int, seeds: int, shown: str) -> None:
+    if arms * seeds > MOST_RUNS:
+        raise ConvvizError(f"asks for {arms * seeds:,} runs; at most {MOST_RUNS:,}", shown)
+
+
+def _text(data: Mapping[str, Any], key: str, shown: str) -> str:
+    value = data.get(key)
+    if value is not None and not isinstance(value, str):
+        raise ConvvizError(f"must be text, got {shorten(value)}", f"{shown}: {key}")
+    return value or ""
+
+
+def _reported(value: Any, arms: Mapping[str, Any], where: str) -> dict[str, dict[str, Any]]:
+    value = {} if value is None else value
+    if not isinstance(value, Mapping) or not all(isinstance(figures, Mapping) for figures in value.values()):
+        raise ConvvizError("must be figures by arm", where)
+    for arm in value:
+        if str(arm) not in arms:
+            raise ConvvizError(f"no arm {arm!r}{nearest(str(arm), arms)}", where)
+    return {str(arm): dict(figures) for arm, figures in value.items()}
+
+
+def _based(given: Any, base: Mapping[str, Any], where: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Settings over those of ``base``, over those of the bundled recipe that either names; and what is reported of it.
+
+    ``recipe: code8`` stands for everything that code8.yaml says.
+    """
+    out: dict[str, Any] = {}
+    figures: dict[str, Any] = {}
+    for settings, place in ((base, where), (given, where)):
+        if not isinstance(settings, Mapping):
+            raise ConvvizError(f"must be settings by name, got {shorten(settings)}", place)
+    name = given.get("recipe", base.get("recipe"))
+    if name is not None:
+        out, figures = _bundled_recipe(name, f"{where}.recipe")
+    for settings in (base, given):
+        out = merged(out, {key: value for key, value in settings.items() if key != "recipe"}, where)
+    return out, figures
+
+
+def _bundled_recipe(name: Any, where: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The settings of a bundled recipe, which has one arm, and the figures reported of it."""
+    if not isinstance(name, str) or name not in names():
+        raise ConvvizError(f"there is no recipe {name!r}{nearest(str(name), names())}", where)
+    data = load(read_text(BUNDLED / f"{name}.yaml"), f"{name}.yaml")
+    if {"arms", "factors"} & data.keys() or "recipe" in data["base"]:
+        raise ConvvizError(f"{name} is an experiment of several arms; name a recipe", where)
+    return merged({}, data["base"]), dict((data.get("reported") or {}).get(name, {}))
 
 
 def _together(base: Mapping[str, Any], parts: list[dict[str, Any]]) -> dict[str, Any]:
@@ -196,16 +294,16 @@ def _together(base: Mapping[str, Any], parts: list[dict[str, Any]]) -> dict[str,
     return out
 
 
-def _arms(value: Any, base: Mapping[str, Any], where: str) -> dict[str, dict[str, Any]]:
+def _arms(value: Any, base: Any, where: str) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
+    """The settings of each arm, and what is reported of the recipes that arms name."""
     if not isinstance(value, Mapping) or not value:
         raise ConvvizError("must be settings by arm, at least one", where)
-    out = {}
+    out, reported = {}, {}
     for arm, settings in value.items():
-        place = f"{where}.{arm}"
-        if settings is not None and not isinstance(settings, Mapping):
-            raise ConvvizError(f"must be settings by name, got {shorten(settings)}", place)
-        out[str(arm)] = merged(base, settings or {}, place)
-    return out
+        out[str(arm)], figures = _based({} if settings is None else settings, base, f"{where}.{arm}")
+        if figures:
+            reported[str(arm)] = figures
+    return out, reported
 
 
 def _factors(value: Any, where: str) -> dict[str, dict[str, dict[str, Any]]]:

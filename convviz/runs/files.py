@@ -12,6 +12,15 @@ from typing import Any
 from convviz.errors import ConvvizError
 
 
+PART = ".part-"  # how the files begin that a writer has not finished
+
+
+def remove_parts(folder: Path) -> None:
+    """Remove what writers that were killed have left in a folder."""
+    for path in folder.glob(f"{PART}*"):
+        path.unlink(missing_ok=True)
+
+
 def write_atomic(path: Path, write: Callable[[Path], Any]) -> None:
     """Let ``write`` fill a file beside ``path``, then put it in its place; raises ConvvizError where that fails,
     with the old file as it was (a full disk, a folder that is gone).
@@ -19,7 +28,7 @@ def write_atomic(path: Path, write: Callable[[Path], Any]) -> None:
     place: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=PART, suffix=f"-{path.name}", dir=path.parent)
         os.close(handle)
         place = Path(name)
         write(place)

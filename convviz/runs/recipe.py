@@ -42,18 +42,31 @@ class Recipe:
     epochs: int = _set(s.whole(1, 100_000), 20, "How often every training image is seen.")
     batch_size: int = _set(s.whole(1, 1_000_000), 128, "Images in a step.")
     seed: int = _set(s.whole(0, 2**31 - 1), 0, "Decides first weights, order, augmentation and dropout.")
-    optimizer: dict[str, Any] = _set(s.named_arguments, {"name": "SGD", "lr": 0.01, "momentum": 0.9},
-                                     "A class of torch.optim and its arguments.")
-    scheduler: dict[str, Any] | None = _set(s.or_none(s.named_arguments), None,
-                                            "A class of torch.optim.lr_scheduler and its arguments.")
+    optimizer: dict[str, Any] = _set(
+        s.named_arguments,
+        {"name": "SGD", "lr": 0.01, "momentum": 0.9},
+        "A class of torch.optim and its arguments.",
+    )
+    scheduler: dict[str, Any] | None = _set(
+        s.or_none(s.named_arguments), None, "A class of torch.optim.lr_scheduler and its arguments."
+    )
     norm: str | None = _set(s.or_none(check_norm), None, "Puts another norm in the place of the net's own.")
-    dropout: str | None = _set(s.or_none(check_dropout), None, "Kind and rate of dropout in place of the net's own.")
+    dropout: str | None = _set(
+        s.or_none(check_dropout), None, "Kind and rate of dropout in place of the net's own."
+    )
     l1: float = _set(s.real(0, 1e6), 0.0, "l1 * sum(|w|) is added to the loss.")
     l2: float = _set(s.real(0, 1e6), 0.0, "l2 / 2 * sum(w**2) is added to the loss.")
-    penalize: str = _set(s.one_of(*PENALIZED), "weights", "What l1 and l2 apply to: weights (no biases and norms), "
-                         "conv (kernels only) or all.")
-    l1_step: str = _set(s.one_of("subgradient", "proximal"), "subgradient", "proximal gives weights of exactly 0.")
-    label_smoothing: float = _set(s.real(0, 1, open_high=True), 0.0, "Share of the target spread over all classes.")
+    penalize: str = _set(
+        s.one_of(*PENALIZED),
+        "weights",
+        "What l1 and l2 apply to: weights (no biases and norms), conv (kernels only) or all.",
+    )
+    l1_step: str = _set(
+        s.one_of("subgradient", "proximal"), "subgradient", "proximal gives weights of exactly 0."
+    )
+    label_smoothing: float = _set(
+        s.real(0, 1, open_high=True), 0.0, "Share of the target spread over all classes."
+    )
     rotation: float = _set(s.real(0, 180), 0.0, "Degrees to either side, drawn evenly.")
     shift: float = _set(s.real(0, 1), 0.0, "Share of the side by which images move, at most.")
     scale: float = _set(s.real(0, 1, open_high=True), 0.0, "Share by which images grow or shrink, at most.")
@@ -61,15 +74,29 @@ class Recipe:
     crop: int = _set(s.whole(0, 1000), 0, "Pixels of padding around the image before a random crop.")
     flip: bool = _set(s.yes_or_no, False, "Mirror half of the images left to right.")
     erase: int = _set(s.whole(0, 1000), 0, "Side of a square that is blanked in every image (cutout).")
-    fill: float = _set(s.real(-100, 100), 0.0, "What comes in at the edges, in the units of where it happens.")
-    augment: str = _set(s.one_of("before", "after"), "before", "Whether images are turned before or after the pixels "
-                        "are normalized; fill is a pixel from 0 to 1, or a normalized one.")
-    normalize: str = _set(s.one_of("standardize", "unit", "bytes"), "standardize",
-                          "Pixels by mean and deviation of the training images, from 0 to 1, or from 0 to 255.")
-    ema: float = _set(s.real(0, 1, open_high=True), 0.0, "Decay of an average of the weights by step, which is what "
-                      "is tested and kept; 0 is none.")
+    fill: float = _set(
+        s.real(-100, 100), 0.0, "What comes in at the edges, in the units of where it happens."
+    )
+    augment: str = _set(
+        s.one_of("before", "after"),
+        "before",
+        "Whether images are turned before or after the pixels "
+        "are normalized; fill is a pixel from 0 to 1, or a normalized one.",
+    )
+    normalize: str = _set(
+        s.one_of("standardize", "unit", "bytes"),
+        "standardize",
+        "Pixels by mean and deviation of the training images, from 0 to 1, or from 0 to 255.",
+    )
+    ema: float = _set(
+        s.real(0, 1, open_high=True),
+        0.0,
+        "Decay of an average of the weights by step, which is what is tested and kept; 0 is none.",
+    )
     holdout: int = _set(s.whole(0, 1_000_000), 0, "Last training images kept aside to choose by.")
-    train_images: int | None = _set(s.or_none(s.whole(1)), None, "Train on so many images, drawn by the seed.")
+    train_images: int | None = _set(
+        s.or_none(s.whole(1)), None, "Train on so many images, drawn by the seed."
+    )
     drop_last: bool = _set(s.yes_or_no, False, "Leave out a last batch that is not full.")
     precision: str = _set(s.one_of(*PRECISIONS), "float32", "Of the arithmetic (bfloat16: autocast).")
 

@@ -130,6 +130,8 @@ def _plain(value: Any) -> Any:
         if number is not None:
             return int(value) if value.strip().lstrip("+-").isdigit() else float(number)
         return WORDS.get(value.strip().lower(), value)
+    if isinstance(value, float) and not isfinite(value):
+        raise ConvvizError(f"must be finite numbers, got {shorten(value)}")
     if value is None or isinstance(value, bool | int | float):
         return value
     raise ConvvizError(f"must be plain values, got {shorten(value)}")

@@ -26,18 +26,18 @@ DROPOUTS = ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout")
 
 def check_norm(name: str, value: Any) -> str:
     """``batch``, ``group:2``, ``ghost_batch_norm:4``, ``without`` ... as the op's own name and its scalar."""
-    word, _, count = _text(name, value).partition(":")
+    word, colon, count = _text(name, value).partition(":")
     kind = NORMS.get(word, word)
-    if kind == WITHOUT and not count:
+    if kind == WITHOUT and not colon:
         return kind
     if kind not in NORMS.values():
         known = (*NORMS, *NORMS.values(), WITHOUT)
         raise FieldError(name, f"no norm {word!r}{nearest(word, known)} ({', '.join((*NORMS, WITHOUT))})")
     if kind not in SCALARS:
-        if count:
+        if colon:
             raise FieldError(name, f"{kind} takes no number, got {shorten(value)}")
         return kind
-    if count and not (count.isascii() and count.isdigit() and 0 < int(count[:9]) and len(count) < 9):
+    if colon and not (count.isascii() and count.isdigit() and len(count) < 9 and int(count) > 0):
         raise FieldError(name, f"must be a whole number above 0 behind the colon, got {shorten(value)}")
     return f"{kind}:{int(count) if count else SCALARS[kind]}"
 
@@ -52,7 +52,9 @@ def check_dropout(name: str, value: Any) -> str:
     if word not in DROPOUTS:
         if colon or _rate(word) is None:
             known = (*DROPOUTS, WITHOUT)
-            raise FieldError(name, f"no dropout {word!r}{nearest(word, known)} ({', '.join(known)}, or a rate)")
+            raise FieldError(
+                name, f"no dropout {word!r}{nearest(word, known)} ({', '.join(known)}, or a rate)"
+            )
         return f"{_rate(word):g}"
     if not colon:
         return word
@@ -94,6 +96,7 @@ def _replaced(graph: Graph, meant: Callable[[Op], bool], wanted: str, what: str)
     if not any(meant(node.op) for node in graph):
         raise ConvvizError(f"{graph.name} has no {what} to replace", what)
     names = {name: name for name in graph.inputs}
+    taken = {*graph.inputs, *graph.by_name}
     build_up = GraphBuilder(graph.name, graph.inputs, {**graph.meta, "variant": wanted})
     for node in graph:
         inputs = [names[source] for source in node.inputs]
@@ -106,10 +109,24 @@ def _replaced(graph: Graph, meant: Callable[[Op], bool], wanted: str, what: str)
             names[node.name] = inputs[0]
             continue
         op = _op(wanted, node.op)
-        name = node.name.replace(node.op.kind, op.kind)
+        name = _renamed(node.name, node.op.kind, op.kind, taken)
         build_up.add(name, op, inputs, node.where, names[node.shares] if node.shares else None)
         names[node.name] = name
     return build_up.build([names[name] for name in graph.outputs])
+
+
+def _renamed(name: str, old: str, new: str, taken: set[str]) -> str:
+    """``unit1.batch_norm1`` as ``unit1.group_norm1``, or ``unit1.group_norm1_2`` where the net has that already."""
+    path, dot, own = name.rpartition(".")
+    found = stem = path + dot + own.replace(old, new)
+    if found == name:
+        return name
+    number = 1
+    while found in taken:
+        number += 1
+        found = f"{stem}_{number}"
+    taken.add(found)
+    return found
 
 
 def _op(wanted: str, old: Op) -> Op:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import pi
 
 import torch
@@ -71,8 +72,20 @@ class Augment:
 
 def warped(x: torch.Tensor, matrices: torch.Tensor, fill: float) -> torch.Tensor:
     """Images looked at through their matrices; outside there is ``fill``."""
-    grid = F.affine_grid(matrices, list(x.shape), align_corners=False)
+    n, _, h, w = x.shape
+    # affine_grid's own grid by one product of matrices, which is several times quicker.
+    grid = (matrices.reshape(2 * n, 3) @ _centres(h, w).to(x.device)).view(n, 2, h, w).permute(0, 2, 3, 1)
+    if not fill:
+        return F.grid_sample(x, grid, align_corners=False)
     return F.grid_sample(x - fill, grid, align_corners=False).add_(fill)
+
+
+@lru_cache(maxsize=8)
+def _centres(h: int, w: int) -> torch.Tensor:
+    """(3, h * w): across, down and 1 for each pixel, its centre in units of half a side from the middle."""
+    down, across = (torch.arange(n).add(0.5).mul(2 / n).sub(1) for n in (h, w))
+    rows, columns = torch.meshgrid(down, across, indexing="ij")
+    return torch.stack([columns.flatten(), rows.flatten(), torch.ones(h * w)])
 
 
 def cropped(x: torch.Tensor, pad: int, fill: float, draws: torch.Generator) -> torch.Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ from convviz.errors import ConvvizError
 from convviz.runs.files import write_atomic
 
 VERSION = 1
+DAMAGED = "is damaged or no checkpoint; remove it to start this run again"
+# What torch raises for one; nobody promises less.
+FAULTS = (RuntimeError, pickle.UnpicklingError, EOFError, LookupError, ValueError, TypeError, AttributeError)
 
 
 def save(path: Path, state: dict[str, Any]) -> None:
@@ -26,11 +30,15 @@ def save(path: Path, state: dict[str, Any]) -> None:
 def load(path: Path) -> dict[str, Any]:
     """Raises ConvvizError for a file that is no checkpoint of convviz, or is damaged."""
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        content = path.read_bytes()
     except OSError as err:
         raise ConvvizError(f"cannot be read: {err.strerror or err}", str(path)) from None
-    except (RuntimeError, pickle.UnpicklingError, EOFError, KeyError, ValueError, AttributeError):
-        raise ConvvizError("is damaged or no checkpoint; remove it to start this run again", str(path)) from None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of pickles that torch did not write; they are refused anyway
+            state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except (*FAULTS, OSError):
+        raise ConvvizError(DAMAGED, str(path)) from None
     if not isinstance(state, dict) or state.get("version") != VERSION:
         raise ConvvizError(
             f"is no checkpoint of this version ({VERSION}); remove it to start this run again", str(path)

@@ -34,7 +34,9 @@ class Images:
 
     def prepared(self, x: torch.Tensor) -> torch.Tensor:
         """Bytes to floats, as the recipe normalizes them; channels last."""
-        return x.to(torch.float32).sub_(self.mean).div_(self.std).contiguous(memory_format=torch.channels_last)
+        return (
+            x.to(torch.float32).sub_(self.mean).div_(self.std).contiguous(memory_format=torch.channels_last)
+        )
 
     def batch(
         self, at: torch.Tensor, augment: Augment, fill: float, after: bool, draws: torch.Generator
@@ -63,18 +65,24 @@ def splits(data: Data, recipe: Recipe, device: torch.device) -> Splits:
     """The data set cut as the recipe says; raises ConvvizError where it has too few images."""
     count = len(data.train_labels)
     if recipe.holdout >= count:
-        raise ConvvizError(f"must leave some of the {count:,} training images, got {recipe.holdout:,}", "holdout")
+        raise ConvvizError(
+            f"must leave some of the {count:,} training images, got {recipe.holdout:,}", "holdout"
+        )
     cut = count - recipe.holdout
     chosen: np.ndarray | slice = slice(0, cut)
     if recipe.train_images is not None:
         if recipe.train_images > cut:
             raise ConvvizError(f"must be at most {cut:,}, got {recipe.train_images:,}", "train_images")
-        chosen = torch.randperm(cut, generator=generator(recipe.seed, "images"))[: recipe.train_images].numpy()
+        chosen = torch.randperm(cut, generator=generator(recipe.seed, "images"))[
+            : recipe.train_images
+        ].numpy()
     mean, std = _scaling(data, recipe.normalize)
 
     def images(x: np.ndarray, y: np.ndarray) -> Images:
         as_tensor = torch.from_numpy(np.ascontiguousarray(x)).to(device)
-        return Images(as_tensor, torch.from_numpy(np.ascontiguousarray(y)).to(device), mean.to(device), std.to(device))
+        return Images(
+            as_tensor, torch.from_numpy(np.ascontiguousarray(y)).to(device), mean.to(device), std.to(device)
+        )
 
     return Splits(
         images(data.train_images[chosen], data.train_labels[chosen]),

@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any, Protocol
 
 import torch
@@ -24,7 +25,7 @@ from convviz.train.augment import Augment
 from convviz.train.average import Average
 from convviz.train.dataset import Data
 from convviz.train.images import EVALUATED, Images, splits
-from convviz.train.net import built, gives_probabilities
+from convviz.train.net import built, check_batches, gives_probabilities
 from convviz.train.optimizers import Scheduler, make_optimizer
 from convviz.train.penalties import add_gradients, penalized, shrink
 from convviz.train.quick import Draws, quicken
@@ -32,6 +33,7 @@ from convviz.train.seeds import generator, seed_for
 
 LOOK = 50  # steps between looks at the losses where looking waits for the device
 TOLD = 0.1  # seconds between two signs of life
+TINY = 1e-12  # of a probability whose logarithm is taken
 
 
 class Diverged(ConvvizError):
@@ -83,12 +85,16 @@ class Trainer:
         self.threads = threads or torch.get_num_threads()
         self.draws = Draws()
         self.module = quicken(built(graph, recipe.seed), self.draws).to(self.device)
-        self.module = self.module.to(memory_format=torch.channels_last) if len(data.shape) == 3 else self.module
+        self.module = (
+            self.module.to(memory_format=torch.channels_last) if len(data.shape) == 3 else self.module
+        )
         self._net: Callable[..., torch.Tensor] = torch.compile(self.module) if compile else self.module
         self._log = gives_probabilities(graph)
         self.splits = splits(data, recipe, self.device)
         self.steps = self._steps()
         self.weights = penalized(self.module, recipe.penalize) if recipe.penalized else []
+        if recipe.penalized and not self.weights:
+            raise ConvvizError(f"{graph.name} has no weights of this kind, {recipe.penalize}", "penalize")
         self.optimizer = make_optimizer(recipe.optimizer, self.module.parameters())
         self.scheduler = Scheduler(recipe.scheduler, self.optimizer, recipe.epochs, self.steps)
         self.average = Average(self.module, recipe.ema) if recipe.ema else None
@@ -98,7 +104,8 @@ class Trainer:
         self.step = 0  # steps of it that are done
         self.seconds = 0.0  # of training and testing, in all processes that worked on this run
         self.cpu_seconds = 0.0
-        self._totals = torch.zeros(3, dtype=torch.float64, device=self.device)  # loss, right, seen in this epoch
+        # Loss, right, seen in this epoch.
+        self._totals = torch.zeros(3, dtype=wide(self.device), device=self.device)
         self._epoch_seconds = 0.0
 
     def _steps(self) -> int:
@@ -106,7 +113,9 @@ class Trainer:
         if size > count:
             raise ConvvizError(f"must be at most the {count:,} training images, got {size:,}", "batch_size")
         # Batch norm cannot take a last batch of a single image.
-        return count // size + (0 if self.recipe.drop_last else count % size > 1)
+        rest = 0 if self.recipe.drop_last or count % size == 1 else count % size
+        check_batches(self.graph, {size, rest or size})
+        return count // size + bool(rest)
 
     @property
     def finished(self) -> bool:
@@ -142,7 +151,9 @@ class Trainer:
         self, watch: Watch | None, save: Callable[[], None], every: float, stop: Callable[[], bool]
     ) -> None:
         recipe, train = self.recipe, self.splits.train
-        order = torch.randperm(len(train), generator=generator(recipe.seed, "order", self.epoch)).to(self.device)
+        order = torch.randperm(len(train), generator=generator(recipe.seed, "order", self.epoch)).to(
+            self.device
+        )
         losses = torch.zeros(self.steps, device=self.device)
         clock, looked, began = Clock(), self.step, self.step
         saved = told = clock.wall
@@ -197,7 +208,7 @@ class Trainer:
             self.average.update()
         with torch.no_grad():
             found = loss.detach()
-            self._totals[0] += found.double() * len(y)
+            self._totals[0] += found.to(self._totals.dtype) * len(y)
             self._totals[1] += (scores.argmax(1) == y).sum()
             self._totals[2] += len(y)
         return found
@@ -208,7 +219,7 @@ class Trainer:
         with torch.autocast(self.device.type, torch.bfloat16) if half else contextlib.nullcontext():
             out = self._net(x)
         out = out.float().flatten(1)
-        return out.clamp_min(1e-12).log() if self._log else out
+        return out.clamp_min(TINY).log() if self._log else out
 
     def _check(self, losses: torch.Tensor, since: int) -> None:
         bad = (~torch.isfinite(losses[since : self.step])).nonzero()
@@ -253,6 +264,12 @@ class Trainer:
             "images_per_second": seen / self._epoch_seconds,
             "lr": float(self.optimizer.param_groups[0]["lr"]),
         }
+        wild = next((name for name, value in row.items() if not isfinite(value)), None)
+        if wild is not None:
+            raise Diverged(
+                f"{wild} is {row[wild]} after epoch {self.epoch + 1}; a smaller learning rate than {row['lr']:g} "
+                "may be right"
+            )
         wall, cpu = clock.passed()
         self.seconds += wall
         self.cpu_seconds += cpu
@@ -321,6 +338,11 @@ class Clock:
         return time.perf_counter() - self.wall, time.process_time() - self.cpu
 
 
+def wide(device: torch.device) -> torch.dtype:
+    """What sums are kept in: Apple's GPUs have no float64."""
+    return torch.float32 if device.type == "mps" else torch.float64
+
+
 def device_of(name: str) -> torch.device:
     """``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``; raises ConvvizError for one that is not here."""
     if name == "auto":
@@ -339,17 +361,18 @@ def measure(module: nn.Module, images: Images, probabilities: bool = False) -> M
     module.eval()
     try:
         with torch.no_grad():
-            parts = []
+            parts, total = [], 0.0
             for start in range(0, len(images), EVALUATED):
+                y = images.y[start : start + EVALUATED]
                 out = module(images.prepared(images.x[start : start + EVALUATED])).float().flatten(1)
+                scores = out.clamp_min(TINY).log() if probabilities else out
+                total += float(F.cross_entropy(scores.to(wide(out.device)), y, reduction="sum"))
                 parts.append(out if probabilities else out.softmax(1))
             found = torch.cat(parts)
-            picked = found.gather(1, images.y[:, None]).double().clamp_min(1e-12)
-            loss = float(-picked.log().mean())
             right = int((found.argmax(1) == images.y).sum())
     finally:
         module.train(was)
-    return Measured(loss, 100 * right / len(images), found.cpu())
+    return Measured(total / len(images), 100 * right / len(images), found.cpu())
 
 
 def cores() -> int:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from math import prod
+
 import torch
 from torch import nn
 
@@ -14,6 +17,8 @@ from convviz.runs.recipe import Recipe
 from convviz.runs.variants import varied
 from convviz.train.dataset import Data
 from convviz.train.seeds import seed_for
+
+SHAPES = ("flatten", "reshape", "identity")  # ops behind a softmax that leave its numbers as they are
 
 
 def graph_of(recipe: Recipe, data: Data | None = None, source: str | None = None) -> Graph:
@@ -31,16 +36,39 @@ def check_fit(graph: Graph, data: Data) -> None:
     """Raises ConvvizError where the net is not one that sorts these images into their classes."""
     if len(graph.inputs) != 1 or len(graph.outputs) != 1:
         raise ConvvizError(
-            f"has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs; training needs one of each", graph.name
+            f"has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs; training needs one of each",
+            graph.name,
         )
+    if not graph.params:
+        raise ConvvizError("has no weights to train", graph.name)
     (shape,) = graph.inputs.values()
     if tuple(shape) != tuple(data.shape):
-        raise ConvvizError(f"takes {show(shape)}, but the images of {data.name} are {show(data.shape)}", graph.name)
+        raise ConvvizError(
+            f"takes {show(shape)}, but the images of {data.name} are {show(data.shape)}", graph.name
+        )
     out, classes = graph.shape(graph.outputs[0]), len(data.classes)
     if out[:1] != (classes,) or any(n != 1 for n in out[1:]):
         raise ConvvizError(
-            f"gives {show(out)}, but {data.name} has {classes} classes: the last layer must give {classes}", graph.name
+            f"gives {show(out)}, but {data.name} has {classes} classes: the last layer must give {classes}",
+            graph.name,
         )
+
+
+def check_batches(graph: Graph, sizes: Iterable[int]) -> None:
+    """Raises ConvvizError where a norm would get a single value for each channel in a batch of these sizes."""
+    for node in graph:
+        if node.op.kind not in ("batch_norm", "ghost_batch_norm", "instance_norm"):
+            continue
+        splits = getattr(node.op, "num_splits", 1)
+        for size in sizes:
+            images = 1 if node.op.kind == "instance_norm" else max(1, size // splits)
+            if images * prod(node.ins[0][1:]) == 1:
+                at_once = f"a batch of {size:,}" + (f" in {splits:,} splits" if splits > 1 else "")
+                raise ConvvizError(
+                    f"{node.name} ({node.op.kind}) would normalize a single value for each channel in {at_once}, "
+                    "which leaves nothing; another batch_size or norm is needed",
+                    graph.name,
+                )
 
 
 def built(graph: Graph, seed: int) -> nn.Module:
@@ -52,5 +80,8 @@ def built(graph: Graph, seed: int) -> nn.Module:
 
 
 def gives_probabilities(graph: Graph) -> bool:
-    """Whether the last layer is a softmax, whose logarithm the loss then takes."""
-    return graph[graph.outputs[0]].op.kind == "softmax"
+    """Whether the last layer, but for its shape, is a softmax, whose logarithm the loss then takes."""
+    last = graph[graph.outputs[0]]
+    while last.op.kind in SHAPES and last.inputs[0] in graph.by_name:
+        last = graph[last.inputs[0]]
+    return last.op.kind == "softmax"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -16,6 +18,8 @@ from convviz.errors import ConvvizError, nearest
 BY_STEP = {"OneCycleLR", "CyclicLR"}
 # Optimizers that need what a training loop does not give: a closure, sparse gradients.
 UNFIT = {"LBFGS": "wants a closure", "SparseAdam": "is for sparse gradients"}
+REFUSALS = (TypeError, ValueError, RuntimeError, AssertionError, ArithmeticError, LookupError, AttributeError)
+REHEARSED = 20_000  # changes of the rate that are tried before training begins
 
 
 def optimizers() -> dict[str, type[Optimizer]]:
@@ -44,10 +48,32 @@ def make_optimizer(settings: Mapping[str, Any], parameters: Iterable[nn.Paramete
     arguments = dict(settings)
     kind = _kind(arguments.pop("name"), optimizers(), "optimizer", "torch.optim")
     if kind.__name__ in UNFIT:
-        raise ConvvizError(f"{kind.__name__} {UNFIT[kind.__name__]}, which training here does not give", "optimizer")
+        raise ConvvizError(
+            f"{kind.__name__} {UNFIT[kind.__name__]}, which training here does not give", "optimizer"
+        )
     _check(kind, arguments, "optimizer", first=("params",))
     made: Optimizer = _made(kind, (list(parameters),), arguments, "optimizer")
+    _rehearse(_made(kind, ([nn.Parameter(torch.ones(2, 2))],), arguments, "optimizer"), arguments)
     return made
+
+
+def _rehearse(optimizer: Optimizer, arguments: Mapping[str, Any]) -> None:
+    """Torch looks at some arguments only in a step, at some only in the second."""
+    (weight,) = optimizer.param_groups[0]["params"]
+    for _ in range(2):
+        weight.grad = torch.ones_like(weight)
+        try:
+            optimizer.step()
+        except REFUSALS as err:
+            raise _refused(type(optimizer), arguments, "optimizer", err) from None
+
+
+@contextmanager
+def unwarned() -> Iterator[None]:
+    """Torch misses steps of the optimizer before a scheduler's: none in a rehearsal, or before a run was stopped."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 class Scheduler:
@@ -66,12 +92,19 @@ class Scheduler:
         if every not in ("step", "epoch"):
             raise ConvvizError(f"must be step or epoch, got {every!r}", "scheduler.every")
         self.by_step = every == "step"
+        self.wants_loss = kind.__name__ == "ReduceLROnPlateau"
+        if self.by_step and self.wants_loss:
+            raise ConvvizError(
+                "must be epoch: ReduceLROnPlateau looks at the loss of a whole one", "scheduler.every"
+            )
         length = epochs * steps_an_epoch if self.by_step else epochs
         takes = inspect.signature(kind).parameters
         if "total_steps" in takes and not {"total_steps", "epochs"} & arguments.keys():
             arguments["total_steps"] = length
         if "max_lr" in takes and "max_lr" not in arguments:
             arguments["max_lr"] = optimizer.param_groups[0]["lr"]
+        if kind.__name__ == "OneCycleLR":
+            arguments.setdefault("cycle_momentum", bool({"momentum", "betas"} & optimizer.defaults.keys()))
         if kind.__name__ == "CyclicLR":
             arguments.setdefault("base_lr", optimizer.param_groups[0]["lr"] / 10)
             arguments.setdefault("cycle_momentum", "momentum" in optimizer.defaults)
@@ -80,9 +113,27 @@ class Scheduler:
                 arguments[name] = length
         if kind.__name__ == "LinearLR":  # torch's own five epochs would end in the middle of nothing
             arguments.setdefault("total_iters", length)
-        _check(kind, arguments, "scheduler", first=("optimizer",))
+        _check(kind, arguments, "scheduler", first=("optimizer", "last_epoch"))
+        before = [dict(group) for group in optimizer.param_groups]
         self.inner = _made(kind, (optimizer,), arguments, "scheduler")
-        self.wants_loss = kind.__name__ == "ReduceLROnPlateau"
+        self._rehearse(min(length, REHEARSED), arguments)
+        for group, old in zip(optimizer.param_groups, before):
+            group.clear()
+            group.update(old)
+        self.inner = _made(kind, (optimizer,), arguments, "scheduler")
+
+    def _rehearse(self, steps: int, arguments: Mapping[str, Any]) -> None:
+        """Torch looks at some arguments only when the rate changes: better now than after hours."""
+        with unwarned():
+            for step in range(steps):
+                try:
+                    self._step(1.0)
+                except REFUSALS as err:
+                    when = f" at step {step + 1:,} of {steps:,}" if step else ""
+                    raise _refused(type(self.inner), arguments, "scheduler", err, when) from None
+
+    def _step(self, loss: float) -> None:
+        self.inner.step(loss) if self.wants_loss else self.inner.step()
 
     def after_step(self) -> None:
         if self.inner is not None and self.by_step:
@@ -91,7 +142,8 @@ class Scheduler:
     def after_epoch(self, train_loss: float) -> None:
         if self.inner is not None and not self.by_step:
             # The loss on the training images: choosing by the test images would be a selection on them.
-            self.inner.step(train_loss) if self.wants_loss else self.inner.step()
+            with unwarned():
+                self._step(train_loss)
 
     def state_dict(self) -> dict[str, Any]:
         if self.inner is None:
@@ -132,10 +184,18 @@ def _check(kind: Any, arguments: Mapping[str, Any], what: str, first: tuple[str,
 
 
 def _made(kind: Any, given: tuple[Any, ...], arguments: dict[str, Any], what: str) -> Any:
-    arguments = {name: tuple(v) if name == "betas" and isinstance(v, list) else v for name, v in arguments.items()}
+    arguments = {
+        name: tuple(v) if name == "betas" and isinstance(v, list) else v for name, v in arguments.items()
+    }
     try:
         return kind(*given, **arguments)
-    except (TypeError, ValueError, RuntimeError, AssertionError, IndexError, KeyError, ZeroDivisionError) as err:
-        told = " ".join(str(err).split()) or type(err).__name__
-        shown = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
-        raise ConvvizError(f"{kind.__name__}({shown}) is refused by torch: {told}", what) from None
+    except REFUSALS as err:
+        raise _refused(kind, arguments, what, err) from None
+
+
+def _refused(
+    kind: Any, arguments: Mapping[str, Any], what: str, err: Exception, when: str = ""
+) -> ConvvizError:
+    told = " ".join(str(err).split()) or type(err).__name__
+    shown = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+    return ConvvizError(f"{kind.__name__}({shown}) is refused by torch{when}: {told}", what)

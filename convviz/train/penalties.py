@@ -24,7 +24,9 @@ def penalized(module: nn.Module, on: str) -> Parameters:
     if on == "conv":
         convs = [m for m in module.modules() if isinstance(m, nn.modules.conv._ConvNd)]
         return [m.weight for m in convs if m.weight.requires_grad]
-    norms = {id(p) for m in module.modules() if not list(m.children()) and _is_norm(m) for p in m.parameters()}
+    norms = {
+        id(p) for m in module.modules() if not list(m.children()) and _is_norm(m) for p in m.parameters()
+    }
     return [p for p in module.parameters() if p.requires_grad and p.ndim > 1 and id(p) not in norms]
 
 
@@ -37,6 +39,8 @@ def add_gradients(weights: Parameters, l1: float, l2: float) -> None:
     with torch.no_grad():
         found = [p for p in weights if p.grad is not None]
         grads = [p.grad for p in found]
+        if not found:
+            return
         if l1:
             torch._foreach_add_(grads, torch._foreach_sign(found), alpha=l1)
         if l2:
