@@ -205,7 +205,7 @@ def test_one_run_has_wilson(tmp_path: Path) -> None:
         "level": 0.95,
         "method": "Wilson",
     }
-    assert data["pairs"] == [] and "nothing to compare it with" in run(tmp_path).stdout
+    assert data["pairs"] == [] and "99.41 %, a single run" in run(tmp_path).stdout
 
 
 def test_two_single_runs_have_mcnemar(tmp_path: Path) -> None:

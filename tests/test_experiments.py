@@ -148,10 +148,10 @@ def test_the_ladder_is_the_codes_with_fewer_epochs() -> None:
     assert list(item.arms) == [f"code{n}" for n in range(1, 11)]
     for arm in item.arms:
         own = ALL[arm]
-        assert own.recipe(arm).differences(item.recipe(arm)).keys() == {"epochs"}
+        assert own.recipe(arm).differences(item.recipe(arm)).keys() <= {"epochs", "precision"}
         assert item.reported[arm] == own.reported[arm] and item.reported[arm]["test"]
-        assert item.recipe(arm).epochs == 8
-    assert str(item.recipe("code1").epochs) in item.note
+    (epochs,) = {item.recipe(arm).epochs for arm in item.arms}
+    assert item.note.startswith(f"{epochs} epochs in every arm")
     assert item.recipe("code10").scheduler == {"name": "StepLR", "step_size": 6, "gamma": 0.1}
 
 

@@ -13,7 +13,8 @@ import pytest
 import convviz
 
 ROOT = Path(convviz.__file__).parent
-HEAVY = {"torch", "matplotlib", "manim", "IPython", "anywidget", "sklearn", "scipy", "xlsxwriter", "pooch", "joblib", "distributed"}
+HEAVY = {"torch", "matplotlib", "manim", "IPython", "anywidget", "sklearn", "scipy", "xlsxwriter", "pooch", "joblib",
+         "distributed"}  # fmt: skip
 
 # Which parts of convviz a part may import; a part may always import itself, `errors` and the version.
 MAY = {

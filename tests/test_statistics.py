@@ -376,6 +376,10 @@ def test_a_baseline() -> None:
     assert [(pair.arm, pair.against) for pair in found.pairs] == [(f"arm {i}", "arm 2") for i in (0, 1, 3)]
     assert found.baseline == "arm 2" and compare_runs(runs(4), "all pairs").baseline is None
     assert len(compare_runs(runs(4), "all pairs").pairs) == 6
+    steps = compare_runs(runs(4), "the one before")
+    assert [(pair.arm, pair.against) for pair in steps.pairs] == [
+        (f"arm {i + 1}", f"arm {i}") for i in (0, 1, 2)
+    ]
 
 
 def test_few_seeds_detect_nothing() -> None:

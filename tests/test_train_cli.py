@@ -209,7 +209,7 @@ def test_bad_input_is_one_line(net: str, arguments: list[str], told: str) -> Non
 
 
 def test_options_become_settings() -> None:
-    none = {name: None for name in (*FIELDS, "lr", "momentum", "weight_decay", "nesterov")}
+    none = dict.fromkeys((*FIELDS, "lr", "momentum", "weight_decay", "nesterov"))
     sgd = {"name": "SGD", "lr": 0.01, "momentum": 0.9}
     assert chosen(none, sgd, None) == {}
     assert merged(DEFAULTS, chosen({**none, "lr": "0.1"}, sgd, None))["optimizer"]["lr"] == 0.1

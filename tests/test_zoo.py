@@ -26,7 +26,8 @@ OUTPUTS = {
 PARAMS = {  # published, or counted in torch: independent of what the files expect of themselves
     "code1": 6_379_786, "code2": 194_884, "code3": 10_790, "code4": 10_970, "code5": 10_970, "code6": 6_070,
     "code7": 11_994, "code8": 13_808, "code9": 13_808, "code10": 13_808, "s6_bn": 4_700, "s7": 7_718,
-    "s4": 12_670, "tiny": 3_762, "fast": 16_986, "tiny_fast": 3_858, "cifar_s7_wide": 674_340, "cifar_s7_small": 99_744, "lenet5": 61_706,
+    "s4": 12_670, "tiny": 3_762, "fast": 16_986, "tiny_fast": 3_858, "cifar_s7_wide": 674_340,
+    "cifar_s7_small": 99_744, "lenet5": 61_706,
     "alexnet": 61_100_840, "vgg16": 138_357_544, "resnet18": 11_689_512, "resnet34": 21_797_672,
     "resnet50": 25_557_032, "resnet101": 44_549_160, "resnet152": 60_192_808, "inception_v3": 23_834_568,
     "mobilenet_v2": 3_504_872, "densenet121": 7_978_856, "unet": 31_030_658,

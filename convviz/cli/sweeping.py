@@ -80,8 +80,8 @@ def told(job: Job) -> str:
 
 def span(seconds: float) -> str:
     """
-    >>> span(50), span(150), span(9000), span(200_000)
-    ('50 s', '3 min', '2 h 30 min', '2 d 8 h')
+    >>> span(50), span(170), span(9000), span(200_000)
+    ('50 s', '3 min', '2 h 30 min', '2 d 7 h')
     """
     if seconds < 90:
         return f"{seconds:.0f} s"

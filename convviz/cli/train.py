@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from convviz.runs.experiment import Experiment
     from convviz.runs.places import Place
     from convviz.runs.run import Run
-    from convviz.train.dataset import Data
 
 FORMATS = ("table", "json", "csv", "md")
 

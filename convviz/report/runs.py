@@ -14,7 +14,7 @@ LAST = 5  # epochs whose spread is told beside the last
 
 
 def run_data(run: Run) -> dict[str, Any]:
-    """A run's summary: ``net dataset parameters epochs seed test_accuracy seconds device output`` first, then the rest."""
+    """A run's summary, with what every summary has (``KEYS``) first."""
     rest = {key: value for key, value in run.summary.items() if key not in KEYS}
     return {**{key: run.summary[key] for key in KEYS}, "arm": run.arm, **last_epochs(run), **rest}
 

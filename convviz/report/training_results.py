@@ -109,6 +109,9 @@ def title(found: Compared) -> str:
     results = found.results
     if found.effects and not found.pairs:
         told = "; ".join(f"{effect.factor}, {verdict(effect.comparison)}" for effect in found.effects)
+    elif len(found.comparison.arms) == 1:
+        (arm,) = found.comparison.arms
+        told = f"{arm.mean:.2f} %, {'a single run' if arm.n == 1 else f'the mean of {arm.n} seeds'}"
     else:
         told = headline(found.comparison)
     return f"{results.name} on {results.data_set}: {told}"

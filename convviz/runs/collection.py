@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from convviz.analysis.statistics.cautions import listed
+from convviz.analysis.statistics.compare import BEFORE
 from convviz.errors import ConvvizError
 from convviz.ops.base import shorten
 from convviz.runs.experiment import Experiment, experiment, names
@@ -133,7 +134,7 @@ def _told(
         "reported": reported | {arm: figures for arm, figures in only.reported.items() if arm not in there},
         "planned": tuple(only.arms),
         "factors": only.factors if whole else {},
-        "baseline": only.baseline if whole and only.baseline in there else None,
+        "baseline": only.baseline if whole and only.baseline in (*there, BEFORE) else None,
     }
 
 

@@ -11,6 +11,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from convviz.analysis.statistics.compare import BEFORE
 from convviz.errors import ConvvizError, nearest
 from convviz.ops.base import shorten
 from convviz.read import bundled
@@ -71,7 +72,7 @@ class Experiment:
             if arm not in self.arms:
                 raise ConvvizError(f"{self.name} has no arm {arm!r}{nearest(arm, self.arms)}", "arm")
         kept = {arm: self.arms[arm] for arm in self.arms if arm in arms}
-        return replace(self, arms=kept, baseline=self.baseline if self.baseline in kept else None)
+        return replace(self, arms=kept, baseline=self.baseline if self.baseline in (*kept, BEFORE) else None)
 
     def arms_like(self, texts: Iterable[str]) -> tuple[str, ...]:
         """Arms by name or, of a factorial, by a factor's value; several with commas between them.
@@ -210,7 +211,7 @@ def parse(path: Path, shown: str = "") -> Experiment:
         if slugs.setdefault(slug(arm).lower(), arm) != arm:
             raise ConvvizError(f"arms {slugs[slug(arm).lower()]!r} and {arm!r} would share a folder", shown)
     baseline = data.get("baseline")
-    if baseline is not None and baseline not in arms:
+    if baseline is not None and baseline != BEFORE and baseline not in arms:
         raise ConvvizError(f"no arm {baseline!r}{nearest(str(baseline), arms)}", f"{shown}: baseline")
     found = Experiment(
         _text(data, "name", shown) or path.stem,

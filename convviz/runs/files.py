@@ -11,7 +11,6 @@ from typing import Any
 
 from convviz.errors import ConvvizError
 
-
 PART = ".part-"  # how the files begin that a writer has not finished
 
 

@@ -42,12 +42,12 @@ class Recipe:
     epochs: int = _set(s.whole(1, 100_000), 20, "How often every training image is seen.")
     batch_size: int = _set(s.whole(1, 1_000_000), 128, "Images in a step.")
     seed: int = _set(s.whole(0, 2**31 - 1), 0, "Decides first weights, order, augmentation and dropout.")
-    optimizer: dict[str, Any] = _set(
+    optimizer: dict[str, Any] = _set(  # noqa: RUF009 (a field, as the others)
         s.named_arguments,
         {"name": "SGD", "lr": 0.01, "momentum": 0.9},
         "A class of torch.optim and its arguments.",
     )
-    scheduler: dict[str, Any] | None = _set(
+    scheduler: dict[str, Any] | None = _set(  # noqa: RUF009
         s.or_none(s.named_arguments), None, "A class of torch.optim.lr_scheduler and its arguments."
     )
     norm: str | None = _set(s.or_none(check_norm), None, "Puts another norm in the place of the net's own.")

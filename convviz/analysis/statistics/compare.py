@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
+from itertools import combinations, pairwise
 from math import inf, isfinite, sqrt
 from typing import Any
 
@@ -36,6 +36,7 @@ from convviz.analysis.statistics.verdict import verdict_of
 from convviz.errors import ConvvizError, nearest
 
 ALL_PAIRS = "all pairs"
+BEFORE = "the one before"  # a ladder: each arm against the one that stands before it
 WORTH = 0.1  # points: the difference that a plan for more seeds aims at
 MOST_PAIRS = 500
 
@@ -171,9 +172,10 @@ def compare_runs(
 ) -> Comparison:
     """Compare arms of training runs: ``{"batch": {0: 99.41, 1: 99.38}, ...}``, test accuracy in per cent by seed.
 
-    Runs with the same seed are partners. baseline: a name compares every other arm with it, None or "all pairs" all of
-    them. test: number of test images, for mappings (an :class:`Arm` has its own). worth: the difference, in points, for
-    which seeds are planned. Every pair gets a test, and Holm's correction holds ``alpha`` for all of them together.
+    Runs with the same seed are partners. baseline: a name compares every other arm with it, "the one before" each with
+    its neighbour, as the steps of a ladder, None or "all pairs" all of them. test: number of test images, for mappings
+    (an :class:`Arm` has its own). worth: the difference, in points, for which seeds are planned. Every pair gets a
+    test, and Holm's correction holds ``alpha`` for all of them together.
     Raises ConvvizError for what is no accuracy, duplicate names and unknown baselines.
 
     >>> runs = {"a": {s: 99.0 + s / 100 for s in range(8)}, "b": {s: 99.2 + s / 90 for s in range(8)}}
@@ -206,6 +208,8 @@ def _pairs(arms: Sequence[Arm], baseline: str | None) -> list[tuple[Arm, Arm]]:
         raise ConvvizError(f"must be the name of an arm, got {baseline!r}", "baseline")
     if baseline in by_name:
         return [(arm, by_name[baseline]) for arm in arms if arm.name != baseline]
+    if baseline == BEFORE:
+        return [(arm, before) for before, arm in pairwise(arms)]
     if baseline not in (None, ALL_PAIRS):
         raise ConvvizError(f"no arm {baseline!r}{nearest(str(baseline), by_name)}", "baseline")
     return list(combinations(arms, 2))

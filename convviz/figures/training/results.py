@@ -45,7 +45,8 @@ def plot(found: Compared, path: str | Path, *, theme: str = "light") -> None:
 
     Raises ConvvizError for another extension and too many arms.
     """
-    if not found.effects and not found.results.reported and not found.results.not_run:
+    plain = not found.effects and not found.results.reported and not found.results.not_run
+    if plain and found.comparison.pairs:
         comparison.plot(found.comparison, path, theme=theme)
         return
     check_picture(path)
