@@ -542,7 +542,8 @@ def test_a_download(tmp_path: Path, mirror: Mirror, tiny: dict[str, bytes | int]
 
 
 @pytest.mark.parametrize(
-    "spoilt", [404, 500, b"<html>log in first</html>", b"", gzip.compress(b"other", mtime=0), b"\x1f\x8b\x08rubbish"]
+    "spoilt",
+    [404, 500, b"<html>log in first</html>", b"", gzip.compress(b"other", mtime=0), b"\x1f\x8b\x08rubbish"],
 )
 def test_the_next_mirror_is_asked(
     tmp_path: Path, mirror: Mirror, other: Mirror, tiny: dict[str, bytes | int], spoilt: bytes | int

@@ -201,7 +201,7 @@ def test_killed_while_finishing(
             raise KeyboardInterrupt
         real(path, write)
 
-    for module in ("convviz.train.checkpoint", "convviz.runs.files", "convviz.train.run"):
+    for module in ("convviz.train.checkpoint", "convviz.runs.files", "convviz.train.directory"):
         monkeypatch.setattr(f"{module}.write_atomic", dies)
     with pytest.raises(KeyboardInterrupt):
         run(recipe, tmp_path)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 
 from convviz.errors import ConvvizError
@@ -46,10 +47,10 @@ def page(name: str, found: Compared, folder: Path) -> None:
     """``name.md``, ``name.json``, ``name.png``, and a picture of each main effect."""
     write_text(folder / f"{name}.md", render(found, "md"))
     write_text(folder / f"{name}.json", results_text(found.results))
-    write_atomic(folder / f"{name}.png", lambda path: plot(found, path))
+    write_atomic(folder / f"{name}.png", partial(plot, found))
     for effect in found.effects if len(found.effects) > 1 else ():
         one = compared(found.results, factors=[effect.factor])
-        write_atomic(folder / f"{name}_{effect.factor}.png", lambda path, one=one: plot(one, path))
+        write_atomic(folder / f"{name}_{effect.factor}.png", partial(plot, one))
 
 
 def section(name: str, about: str, found: Compared | None) -> str:
