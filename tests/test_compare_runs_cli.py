@@ -596,3 +596,10 @@ def test_comparing_runs_loads_no_torch(planted: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stderr.strip() == "[]"
+
+
+def test_what_others_reported_stands_beside_the_same_data_set_only(tmp_path: Path) -> None:
+    for name, data_set in (("a", "MNIST"), ("b", "digits")):
+        make_run(tmp_path / name, "code8", 0, 98.0, experiment="code8", data_set=data_set, test_images=500)
+    assert "reported" in run(tmp_path / "a").stdout
+    assert "reported" not in run(tmp_path / "b").stdout

@@ -124,18 +124,24 @@ def _told(
     reported = {}
     for arm in arms:
         own = known.get(arm.first.experiment)
-        if own is not None and arm.first.arm in own.reported:
+        if own is not None and arm.first.arm in own.reported and same_images(arm, own):
             reported[arm.name] = own.reported[arm.first.arm]
     if only is None:
         return {"reported": reported}
     there = {arm.first.arm for arm in arms}
+    others = only.reported if all(same_images(arm, only) for arm in arms) else {}
     whole = len(there) == len(arms) and there <= set(only.arms)  # no arm in two forms
     return {
-        "reported": reported | {arm: figures for arm, figures in only.reported.items() if arm not in there},
+        "reported": reported | {arm: figures for arm, figures in others.items() if arm not in there},
         "planned": tuple(only.arms),
         "factors": only.factors if whole else {},
         "baseline": only.baseline if whole and only.baseline in (*there, BEFORE) else None,
     }
+
+
+def same_images(arm: TrainedArm, own: Experiment) -> bool:
+    """Whether the runs were trained on the data set of the experiment, so that figures of others mean anything."""
+    return arm.first.arm not in own.arms or own.recipe(arm.first.arm).dataset == arm.first.recipe.dataset
 
 
 # -- one run --------------------------------------------------------------------------------------------------

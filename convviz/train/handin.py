@@ -27,7 +27,7 @@ from convviz.report.handin.parts import HandIn, Part
 from convviz.report.handin.readme import CURVES, MISTAKES, readme
 from convviz.report.handin.worked import worked_out
 from convviz.report.training_results import compared
-from convviz.runs.collection import collect
+from convviz.runs.collection import collect, same_images
 from convviz.runs.experiment import Experiment, names, slug
 from convviz.runs.experiment import experiment as experiment_of
 from convviz.runs.results import Results, TrainedArm, flat
@@ -227,6 +227,7 @@ def _known(results: Results, experiment: Experiment) -> Results:
     """With what the experiment's file says of its arms, in its order; of bundled ones it is known already."""
     order = list(experiment.arms)
     there = {arm.name for arm in results.arms}
+    alike = {arm.name for arm in results.arms if same_images(arm, experiment)}
     whole = there == set(experiment.arms)
     return replace(
         results,
@@ -237,7 +238,7 @@ def _known(results: Results, experiment: Experiment) -> Results:
             )
         ),
         reported=results.reported
-        or {arm: given for arm, given in experiment.reported.items() if arm in there},
+        or {arm: given for arm, given in experiment.reported.items() if arm in alike},
         factors=results.factors or (experiment.factors if whole else {}),
         baseline=results.baseline or (experiment.baseline if whole else None),
     )
