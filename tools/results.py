@@ -9,6 +9,7 @@ one is taken from the JSON that is there already; one with neither is listed as 
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 from functools import partial
 from pathlib import Path
@@ -32,6 +33,7 @@ EXPERIMENTS = {
     "tiny_fast": "at most 4,000 parameters",
     "cifar": "CIFAR-10",
 }
+SHOWCASE, PICTURES = "fast/seed-0", ("curves.png", "misclassified.png", "gradcam.png", "learned.png")
 SHOWN = ("arm", "n", "mean %", "sd", "95 % interval", "epochs", "parameters", "seconds")
 
 
@@ -68,6 +70,17 @@ def section(name: str, about: str, found: Compared | None) -> str:
     return "\n".join(parts)
 
 
+def showcase(run: Path, folder: Path) -> str:
+    """The pictures of one run, as `convviz train` leaves them, copied beside the tables."""
+    for name in PICTURES:
+        if (run / name).is_file():
+            shutil.copyfile(run / name, folder / name)
+    there = [f"![{name.removesuffix('.png')}]({name})\n" for name in PICTURES if (folder / name).is_file()]
+    return "\n".join(
+        [f"## One run of {SHOWCASE.split('/')[0]}, seed 0, as it leaves its directory\n", *there]
+    )
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="Tables, pictures and JSON of finished runs.")
     parser.add_argument("runs", type=Path, help="a folder with a folder for each experiment")
@@ -87,6 +100,7 @@ def main() -> int:
                 page(name, found, given.output)
             index.append(section(name, about, found))
             print(title(found) if found is not None else f"{name}: not run")
+        index.append(showcase(given.runs / SHOWCASE, given.output))
         write_text(given.output / "README.md", "\n".join(index))
     except ConvvizError as error:
         print(f"results: {error}", file=sys.stderr)

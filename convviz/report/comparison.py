@@ -57,7 +57,9 @@ def verdict(found: Comparison) -> str:
         return found.verdict
     if len(found.detected) == 1:
         return brief(found.detected[0])
-    return f"{len(found.detected)} of {len(found.pairs)} differences detected"
+    # McNemar's test is about these weights and these images, not about chance in training.
+    trained = " between the nets as trained" if all(pair.test == "McNemar" for pair in found.detected) else ""
+    return f"{len(found.detected)} of {len(found.pairs)} differences detected{trained}"
 
 
 # -- tables -------------------------------------------------------------------------------------------
