@@ -44,10 +44,10 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_everything_lies_under_convviz(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.split("/")[0].split("-")[0] for name in names} == {"convviz"}
-    zoo = {
-        name.rsplit("/", 1)[1] for name in names if name.startswith("convviz/zoo/") and name.endswith(".yaml")
-    }
-    assert zoo == {file.name for file in (ROOT / "convviz" / "zoo").glob("*.yaml")}
+    for folder in ("zoo", "zoo/lessons", "runs/experiments"):
+        files = {f"convviz/{folder}/{file.name}" for file in (ROOT / "convviz" / folder).glob("*.yaml")}
+        assert len(files) > 5 and files <= set(names)
+    assert "convviz/train/quick.c" in names
     fonts = {f"convviz/fonts/{file.name}" for file in (ROOT / "convviz" / "fonts").iterdir()}
     assert len(fonts) > 4 and fonts <= set(names)
     assert {"convviz/py.typed", "convviz/scenes/__init__.py"} <= set(names)
