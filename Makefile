@@ -30,7 +30,7 @@ demo: setup ## set up, then show what convviz does on bundled nets
 	$(call show,norm batch)
 	$(call show,regularize weight-decay --weights 3)
 	$(call show,questions gap-parameters)
-	$(call show,train fast --data digits --batch-size 32 --epochs 10 --output outputs/demo_run)
+	$(call show,train fast --data digits --batch-size 32 --epochs 10 --threads 1 --output outputs/demo_run)
 	$(call show,sweep norms --data digits --epochs 1 --seeds 1 --dry-run)
 	$(call show,draw no_padding_strides_transposed --output outputs/draw_transposed.png)
 

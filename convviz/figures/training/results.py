@@ -35,7 +35,7 @@ AXIS = 30.0
 LINE = 12.5
 OF_N = 5 * draw.ADVANCE * NUMBER  # points that the number of runs takes
 FAR = 6.0  # median deviations of the arms' means, and
-POINTS = 1.0  # at least so many points: an arm that stands at the scale's end, with its value
+POINTS = 3.0  # at least so many points: an arm that stands at the scale's end, with its value
 
 Reported = Mapping[str, Any]
 
