@@ -50,9 +50,13 @@ class Recipe:
     scheduler: dict[str, Any] | None = _set(  # noqa: RUF009
         s.or_none(s.named_arguments), None, "A class of torch.optim.lr_scheduler and its arguments."
     )
-    norm: str | None = _set(s.or_none(check_norm), None, "Puts another norm in the place of the net's own.")
+    norm: str | None = _set(
+        s.or_none(check_norm),
+        None,
+        "batch, layer, group:2, ghost:2, instance, rms or without, in place of the net's.",
+    )
     dropout: str | None = _set(
-        s.or_none(check_dropout), None, "Kind and rate of dropout in place of the net's own."
+        s.or_none(check_dropout), None, "0.1, dropout2d, dropout2d:0.2 or without, in place of the net's."
     )
     l1: float = _set(s.real(0, 1e6), 0.0, "l1 * sum(|w|) is added to the loss.")
     l2: float = _set(s.real(0, 1e6), 0.0, "l2 / 2 * sum(w**2) is added to the loss.")
@@ -62,7 +66,9 @@ class Recipe:
         "What l1 and l2 apply to: weights (no biases and norms), conv (kernels only) or all.",
     )
     l1_step: str = _set(
-        s.one_of("subgradient", "proximal"), "subgradient", "proximal gives weights of exactly 0."
+        s.one_of("subgradient", "proximal"),
+        "subgradient",
+        "subgradient, or proximal, which gives weights of exactly 0.",
     )
     label_smoothing: float = _set(
         s.real(0, 1, open_high=True), 0.0, "Share of the target spread over all classes."
@@ -80,13 +86,13 @@ class Recipe:
     augment: str = _set(
         s.one_of("before", "after"),
         "before",
-        "Whether images are turned before or after the pixels "
-        "are normalized; fill is a pixel from 0 to 1, or a normalized one.",
+        "before or after pixels are normalized: where images are turned; fill is a pixel from 0 to 1, or a "
+        "normalized one.",
     )
     normalize: str = _set(
         s.one_of("standardize", "unit", "bytes"),
         "standardize",
-        "Pixels by mean and deviation of the training images, from 0 to 1, or from 0 to 255.",
+        "standardize (mean and deviation of the training images), unit (pixels 0 to 1) or bytes (0 to 255).",
     )
     ema: float = _set(
         s.real(0, 1, open_high=True),
@@ -98,7 +104,7 @@ class Recipe:
         s.or_none(s.whole(1)), None, "Train on so many images, drawn by the seed."
     )
     drop_last: bool = _set(s.yes_or_no, False, "Leave out a last batch that is not full.")
-    precision: str = _set(s.one_of(*PRECISIONS), "float32", "Of the arithmetic (bfloat16: autocast).")
+    precision: str = _set(s.one_of(*PRECISIONS), "float32", "float32, or bfloat16 (autocast).")
 
     def __post_init__(self) -> None:
         for item in dataclasses.fields(self):
