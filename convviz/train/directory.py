@@ -84,6 +84,12 @@ def keep_net(folder: Path, recipe: Recipe) -> None:
         write_atomic(folder / files.NET, lambda place: shutil.copyfile(source, place))
 
 
+def save(folder: Path, trainer: Trainer) -> None:
+    """The state as it is now, and the epochs so far."""
+    checkpoint.save(folder / files.CHECKPOINT, trainer.state())
+    files.write_metrics(folder, trainer.history)
+
+
 def finish(folder: Path, trainer: Trainer, data: Data) -> None:
     """What is there when a run is finished; the summary comes last, and says that it is."""
     checkpoint.save_weights(folder / files.MODEL, trainer.weights_now())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from convviz.runs import run as files
@@ -11,7 +12,7 @@ from convviz.runs.run import Run, read_run
 from convviz.train import checkpoint
 from convviz.train.data import load
 from convviz.train.dataset import Data
-from convviz.train.directory import about_run, finish, keep_net, run_in, take_up, what_is_kept
+from convviz.train.directory import about_run, finish, keep_net, run_in, save, take_up, what_is_kept
 from convviz.train.loop import Diverged, Trainer, Watch
 from convviz.train.net import graph_of
 
@@ -58,12 +59,8 @@ def train(
     if state is not None:
         take_up(trainer, state, folder)
 
-    def save() -> None:
-        checkpoint.save(folder / files.CHECKPOINT, trainer.state())
-        files.write_metrics(folder, trainer.history)
-
     try:
-        trainer.run(watch, save, every=save_every, stop=stop)
+        trainer.run(watch, partial(save, folder, trainer), every=save_every, stop=stop)
     except Diverged as err:
         raise Diverged(f"{err.message}; {what_is_kept(folder)}", str(folder)) from None
     finish(folder, trainer, data)

@@ -14,7 +14,7 @@ from convviz.runs.run import Run, read_run
 from convviz.train import checkpoint
 from convviz.train.data import load
 from convviz.train.dataset import Data
-from convviz.train.directory import about_run, finish, keep_net, run_in, take_up, what_is_kept
+from convviz.train.directory import about_run, finish, keep_net, run_in, save, take_up, what_is_kept
 from convviz.train.loop import Diverged, Watch
 from convviz.train.many import Many, check_seeds
 from convviz.train.net import graph_of
@@ -119,14 +119,12 @@ def _trained(
     while True:
         runs = many.runs
 
-        def save(runs: list[Any] = runs) -> None:
+        def save_all(runs: list[Any] = runs) -> None:
             for run in runs:
-                folder = folders[run.recipe.seed]
-                checkpoint.save(folder / files.CHECKPOINT, run.state())
-                files.write_metrics(folder, run.history)
+                save(folders[run.recipe.seed], run)
 
         try:
-            many.run(watch, save, every=every, stop=stop)
+            many.run(watch, save_all, every=every, stop=stop)
             break
         except Diverged as err:
             for seed in many.diverged:
