@@ -58,12 +58,4 @@ def _clash(place: Place) -> str:
     """How the run that is in the folder differs, in words; empty where there is none or it does not."""
     if not is_run(place.folder):
         return ""
-    changed = read_run(place.folder).recipe.differences(place.job.recipe)
-    return ", ".join(f"{name} {_shown(old)} there, {_shown(new)} now" for name, (old, new) in changed.items())
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, dict):
-        inner = ", ".join(f"{key}={item}" for key, item in value.items() if key != "name")
-        return f"{value.get('name')}({inner})"
-    return "none" if value is None else str(value)
+    return read_run(place.folder).recipe.changes(place.job.recipe)

@@ -138,6 +138,18 @@ class Recipe:
         mine, theirs = self.plain(), other.plain()
         return {name: (mine[name], theirs[name]) for name in mine if mine[name] != theirs[name]}
 
+    def changes(self, now: Recipe) -> str:
+        """The same in words, this one being ``there``: ``epochs 3 there, 4 now``; empty where they are equal."""
+        told = self.differences(now).items()
+        return ", ".join(f"{name} {_worded(a)} there, {_worded(b)} now" for name, (a, b) in told)
+
+
+def _worded(value: Any) -> str:
+    if isinstance(value, dict):
+        inner = ", ".join(f"{key}={item}" for key, item in value.items() if key != "name")
+        return f"{value.get('name')}({inner})"
+    return "none" if value is None else str(value)
+
 
 FIELDS = {item.name: item for item in dataclasses.fields(Recipe)}
 ABOUT = {name: item.metadata["about"] for name, item in FIELDS.items()}

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from convviz.errors import ConvvizError
-from convviz.ops.base import shorten
 from convviz.runs.experiment import Experiment, Job
 from convviz.runs.lock import holder_of, named
 from convviz.runs.run import Run, is_run, read_run
@@ -52,9 +51,8 @@ def status(job: Job, folder: Path) -> Status:
         run = read_run(place) if is_run(place) else None
     except ConvvizError as err:
         return Status(job, place, OTHER, fault=str(err))
-    changed = run.recipe.differences(job.recipe) if run else {}
-    if changed:
-        told = ", ".join(f"{name} {shorten(a)} there, {shorten(b)} now" for name, (a, b) in changed.items())
+    told = run.recipe.changes(job.recipe) if run else ""
+    if told:
         return Status(job, place, OTHER, run, f"{place}: holds a run with other settings ({told})")
     if run and run.finished:
         return Status(job, place, FINISHED, run)

@@ -14,7 +14,6 @@ import torch
 
 from convviz import __version__
 from convviz.errors import ConvvizError
-from convviz.ops.base import shorten
 from convviz.read import bundled
 from convviz.runs import run as files
 from convviz.runs.files import remove_parts, write_atomic
@@ -61,9 +60,8 @@ def run_in(folder: Path, recipe: Recipe, fresh: bool) -> Run | None:
         return None
     remove_parts(folder)
     old = read_run(folder)
-    changed = old.recipe.differences(recipe)
-    if changed:
-        told = ", ".join(f"{name} {shorten(a)} there, {shorten(b)} now" for name, (a, b) in changed.items())
+    told = old.recipe.changes(recipe)
+    if told:
         raise ConvvizError(f"holds a run with other settings ({told}); name another folder", str(folder))
     return old
 
