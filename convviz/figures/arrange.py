@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from convviz.errors import ConvvizError
 from convviz.figures import cells as draw
 from convviz.figures import matrix
-from convviz.figures.channels import Shape, shape_of
+from convviz.figures.channels import STACK, Shape, shape_of, turned
 from convviz.figures.facts import CurveShape, TableShape
 from convviz.figures.matrix import MatrixShape
 from convviz.figures.telling import apart
@@ -17,8 +17,6 @@ from convviz.plan.model import Cell, Grid, Matrix, Panel, Plan, Table
 TITLE = 9.6  # points of a panel's title
 LEADING = 12.0  # points from line to line of a title
 ROOM = 96.0  # points that a title may take over a narrower panel
-WIDE, WIDER = 800.0, 880.0  # points that panels may take, and with what stands on their right
-TALL, TALLER = 600.0, 780.0  # points that they may be high, and where cells are small or rows are several
 LARGE, LEGIBLE, SMALL = 28, 20, 4  # points of a cell's side
 BETWEEN = 50.0  # points between two columns, room for rays
 APART = 22.0  # points between two rows of panels
@@ -30,6 +28,24 @@ ENTRIES = 8_000  # places of a matrix; a larger one is left out
 TOGETHER = 4  # panels of a column
 
 Block = Shape | MatrixShape | TableShape | CurveShape
+
+
+@dataclass(frozen=True)
+class Room:
+    """Points that panels may take. wider: with what stands on their right; taller: where cells would be small or rows
+    are several. across: channels may lie beside each other where that makes their cells larger. sheets: channels of a
+    panel that are shown one by one; of more, one lies in front.
+    """
+
+    wide: float
+    wider: float
+    tall: float
+    taller: float
+    across: bool = False
+    sheets: int = STACK
+
+
+PAGE = Room(800.0, 880.0, 600.0, 780.0)
 
 
 def panel_of(block: Block) -> Panel:
@@ -157,24 +173,36 @@ class Layout:
 
 
 # -- choosing rows and the size of a cell ------------------------------------------------------------------
-def arrange(plan: Plan, at: Sequence[int], largest: int = LARGE) -> Layout:
+def arrange(plan: Plan, at: Sequence[int], largest: int = LARGE, room: Room = PAGE) -> Layout:
     """The layout of a plan's panels at some steps; raises ConvvizError for more cells than a picture can show."""
     front: dict[str, list[Cell]] = {}
     for i in at:
         for mark in plan.steps[i].marks:
             front.setdefault(mark.panel, []).extend(mark.cells)
-    blocks = [block_of(plan, panel, front) for panel in plan.panels if shown(panel)]
-    check_size(plan, blocks)
-    grids = [block for block in blocks if isinstance(block, Shape)]
-    others = [block for block in blocks if not isinstance(block, Shape)]
+    best: tuple[Layout, list[Block]] | None = None
+    for across in (False, True) if room.across else (False,):
+        blocks = [block_of(plan, panel, front, room) for panel in plan.panels if shown(panel)]
+        check_size(plan, blocks)
+        grids = [block for block in blocks if isinstance(block, Shape)]
+        if across and not turned(grids):
+            break
+        layout = of_grids(plan, grids, largest, room)
+        if best is None or layout.side > best[0].side:
+            best = layout, [block for block in blocks if not isinstance(block, Shape)]
+    assert best is not None
+    return with_others(*best, room)
+
+
+def of_grids(plan: Plan, grids: list[Shape], largest: int, room: Room) -> Layout:
+    """The layout of the grids alone."""
     align(plan, grids)
     stack = (
         grids and all(shape.flat for shape in grids) and any(len(shape.grid.shape) == 2 for shape in grids)
     )
-    layout = stacked(grids, largest) if stack else side_by_side(plan, grids, largest)
+    layout = stacked(grids, largest, room) if stack else side_by_side(plan, grids, largest, room)
     if len(layout.rows) > 1 and not stack:
         align_rows(plan, layout)
-    return with_others(layout, others)
+    return layout
 
 
 def shown(panel: Panel) -> bool:
@@ -189,12 +217,15 @@ def too_large(panel: Matrix) -> bool:
     return len(panel.rows) * len(panel.columns) > ENTRIES
 
 
-def block_of(plan: Plan, panel: Panel, front: dict[str, list[Cell]]) -> Block:
+def block_of(plan: Plan, panel: Panel, front: dict[str, list[Cell]], room: Room = PAGE) -> Block:
     if isinstance(panel, Grid):
-        return shape_of(plan, panel, front.get(panel.key, ()))
+        return shape_of(plan, panel, front.get(panel.key, ()), room.sheets)
     if isinstance(panel, Matrix):
         return MatrixShape(panel)
-    return TableShape(panel, WIDE) if isinstance(panel, Table) else CurveShape(panel)
+    if isinstance(panel, Table):
+        return TableShape(panel, room.wide)
+    shape = CurveShape(panel)
+    return CurveShape(panel, min(shape.wide, room.wide), min(shape.tall, room.taller - 2 * LEADING))
 
 
 def check_size(plan: Plan, blocks: Iterable[Block]) -> None:
@@ -235,35 +266,35 @@ def align_rows(plan: Plan, layout: Layout) -> None:
         align(plan, shapes)
 
 
-def stacked(grids: list[Shape], largest: int) -> Layout:
+def stacked(grids: list[Shape], largest: int, room: Room = PAGE) -> Layout:
     """Input at the bottom, output on top."""
     for side in range(largest, SMALL - 1, -1):
         lines = [line for shape in grids for line in draw.wrap(shape.grid.title, NAMES, TITLE, bold=True)]
         named = 14 + max((draw.width_of(line, TITLE, bold=True) for line in lines), default=0.0)
         found = Layout([Row([Column([shape])], named) for shape in reversed(grids)], side, APART * 1.6)
-        if found.width <= WIDE and found.height <= TALL * 1.4:
+        if found.width <= room.wide and found.height <= room.tall * 1.4:
             break
     return found
 
 
-def side_by_side(plan: Plan, grids: list[Shape], largest: int) -> Layout:
+def side_by_side(plan: Plan, grids: list[Shape], largest: int, room: Room = PAGE) -> Layout:
     """In one row if its cells are legible, else in as few rows as give large ones."""
     best: Layout | None = None
     breaks = apart(plan)
-    for count, tall in ((1, TALL), (1, TALLER), *((n, TALLER) for n in (2, 3, 4, 6, 8))):
+    for count, tall in ((1, room.tall), (1, room.taller), *((n, room.taller) for n in (2, 3, 4, 6, 8))):
         for side in range(largest, SMALL - 1, -1):
-            found = Layout(packed(grids, side, breaks), side)
-            if len(found.rows) <= count and found.width <= WIDE and found.tall <= tall:
+            found = Layout(packed(grids, side, breaks, room), side)
+            if len(found.rows) <= count and found.width <= room.wide and found.tall <= tall:
                 if best is None or side > best.side * 1.25:
                     best = found
                 break
         if best is not None and best.side >= min(LEGIBLE, largest):
             break
-    return best or Layout(packed(grids, SMALL, breaks), SMALL)
+    return best or Layout(packed(grids, SMALL, breaks, room), SMALL)
 
 
-def packed(grids: list[Shape], side: float, breaks: set[str]) -> list[Row]:
-    """Panels in rows of at most WIDE points; each of ``breaks`` begins a new one."""
+def packed(grids: list[Shape], side: float, breaks: set[str], room: Room = PAGE) -> list[Row]:
+    """Panels in rows of at most ``room.wide`` points; each of ``breaks`` begins a new one."""
     rows: list[Row] = []
     final = next((shape for shape in reversed(grids) if shape.grid.role == "output"), None)
     for shape in grids:
@@ -272,7 +303,7 @@ def packed(grids: list[Shape], side: float, breaks: set[str]) -> list[Row]:
             rows.append(Row([Column([shape])]))
         elif together(last.columns[-1], shape) and shape is not final:
             last.columns[-1].blocks.append(shape)
-        elif Row([*last.columns, Column([shape])]).width(side) <= WIDE:
+        elif Row([*last.columns, Column([shape])]).width(side) <= room.wide:
             last.columns.append(Column([shape]))
         else:
             rows.append(Row([Column([shape])]))
@@ -289,16 +320,16 @@ def together(column: Column, shape: Shape) -> bool:
     return not shape.grid.stuffed
 
 
-def with_others(layout: Layout, others: Sequence[Block]) -> Layout:
+def with_others(layout: Layout, others: Sequence[Block], room: Room = PAGE) -> Layout:
     """Matrices, tables and curves: on the right where there is room, else below."""
     for block in others:
-        room = WIDER - layout.main - BETWEEN
+        left = room.wider - layout.main - BETWEEN
         if isinstance(block, MatrixShape):
-            block.wide, block.tall = room, max(layout.tall - 20, TALL * 0.7)
-            fits = room > 60 and block.side >= matrix.LEGIBLE
+            block.wide, block.tall = left, max(layout.tall - 20, room.tall * 0.7)
+            fits = left > 60 and block.side >= matrix.LEGIBLE
         else:
             wide, tall = block.size(layout.side)
-            fits = max(wide, title_width(block, layout.side)) <= room and tall <= max(layout.tall, 160)
+            fits = max(wide, title_width(block, layout.side)) <= left and tall <= max(layout.tall, 160)
         if layout.rows and layout.aside is None and fits:
             layout.aside = Column([block])
             continue
@@ -308,12 +339,16 @@ def with_others(layout: Layout, others: Sequence[Block]) -> Layout:
                 layout.aside = longer
                 continue
         if isinstance(block, MatrixShape):
-            block.wide = max(WIDE, layout.width)
+            block.wide = max(room.wide, layout.width)
         last = layout.rows[-1] if layout.rows else None
         free = last is not None and not any(
             isinstance(b, Shape) for column in last.columns for b in column.blocks
         )
-        if last is not None and free and Row([*last.columns, Column([block])]).width(layout.side) <= WIDE:
+        if (
+            last is not None
+            and free
+            and Row([*last.columns, Column([block])]).width(layout.side) <= room.wide
+        ):
             last.columns.append(Column([block]))
         else:
             layout.rows.append(Row([Column([block])]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -82,24 +82,33 @@ class Shape:
 
     def gaps(self) -> list[float]:
         """Before each row of sheets but the first; groups stand further apart."""
-        groups = {sheet.slot[0]: sheet.group for sheet in self.sheets}
-        gap = GAP * 0.6 if self.flat else GAP
-        return [gap + GROUP * (groups[i] != groups[i - 1]) for i in range(1, 1 + max(groups))]
+        return self._gaps(0, GAP * 0.6 if self.flat else GAP)
+
+    def between(self) -> list[float]:
+        """Before each column of sheets but the first."""
+        return self._gaps(1, GAP)
+
+    def _gaps(self, axis: int, gap: float) -> list[float]:
+        groups = {sheet.slot[axis]: sheet.group for sheet in self.sheets if sheet.slot[1 - axis] == 0}
+        apart = (
+            [i for i in range(1, 1 + max(groups)) if groups[i] != groups[i - 1]] if len(groups) > 1 else []
+        )
+        return [gap + GROUP * (i in apart) for i in range(1, 1 + max(groups))]
 
     def size(self, side: float) -> tuple[float, float]:
         """Width and height in points, without the title."""
         across, down = self.widths(side), self.heights(side)
         behind = BEHIND * min(self.hidden, 3)
-        return sum(across) + GAP * (len(across) - 1) + behind, sum(down) + sum(self.gaps()) + behind
+        return sum(across) + sum(self.between()) + behind, sum(down) + sum(self.gaps()) + behind
 
     # -- place -----------------------------------------------------------------------------------------------
     def place(self, x: float, y: float, side: float) -> None:
         """Lay the sheets out with the panel's corner at (x, y)."""
         self.side = side
-        across, down, gaps = self.widths(side), self.heights(side), self.gaps()
+        across, down, gaps, between = self.widths(side), self.heights(side), self.gaps(), self.between()
         self.box = Box(x, y, *self.size(side))
         y += BEHIND * min(self.hidden, 3)
-        lefts = [x + sum(across[:i]) + GAP * i for i in range(len(across))]
+        lefts = [x + sum(across[:i]) + sum(between[:i]) for i in range(len(across))]
         tops = [y + sum(down[:i]) + sum(gaps[:i]) for i in range(len(down))]
         for sheet in self.sheets:
             row, column = sheet.slot
@@ -133,8 +142,8 @@ class Shape:
         return [Box.around(found[sheet.prefix]) for sheet in self.sheets if sheet.prefix in found]
 
 
-def shape_of(plan: Plan, grid: Grid, front: Iterable[Cell] = ()) -> Shape:
-    """The layout of a grid; ``front``: cells that have to be seen, where not all sheets can be."""
+def shape_of(plan: Plan, grid: Grid, front: Iterable[Cell] = (), most: int = STACK) -> Shape:
+    """The layout of a grid; ``front``: cells that have to be seen, where there are more sheets than ``most``."""
     extents = [range(n) for n in grid.shape]
     for axis, (before, after) in enumerate(grid.pads, len(extents) - len(grid.pads)):
         extents[axis] = range(-before, grid.shape[axis] + after)
@@ -148,7 +157,7 @@ def shape_of(plan: Plan, grid: Grid, front: Iterable[Cell] = ()) -> Shape:
         prefix for prefix in prefixes if inside(prefix, grid) or prefix in seen
     ]  # no slices of mere padding
     hidden = 0
-    if lead and len(lead[0]) > STACK:
+    if lead and len(lead[0]) > most:
         first = min((cell[0] for cell in front), default=lead[0][0])
         prefixes = [prefix for prefix in prefixes if prefix[0] == first]
         hidden = len(lead[0]) - 1
@@ -209,6 +218,24 @@ def _slots(plan: Plan, grid: Grid, prefixes: Sequence[Cell]) -> dict[Cell, tuple
         prefix: (rows[prefix[:1]][0], rows[prefix[:1]][1] * len(behind) + behind[prefix[1:]])
         for prefix in prefixes
     }
+
+
+def turned(shapes: Sequence[Shape]) -> bool:
+    """Lay channels side by side in place of below each other; whether there are such.
+
+    The channels of an output stay below each other where they then stand beside their filters.
+    """
+    filters = {
+        1 + max(sheet.slot[1] for sheet in shape.sheets) for shape in shapes if shape.grid.role == "kernel"
+    }
+    found = False
+    for shape in shapes:
+        rows = 1 + max(sheet.slot[0] for sheet in shape.sheets)
+        if shape.flat or rows < 2 or (shape.grid.role == "output" and rows in filters):
+            continue
+        shape.sheets = [replace(sheet, slot=(sheet.slot[1], sheet.slot[0])) for sheet in shape.sheets]
+        found = True
+    return found
 
 
 def _filters(plan: Plan, grid: Grid) -> dict[Cell, tuple[int, int]] | None:

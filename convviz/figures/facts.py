@@ -91,16 +91,18 @@ def paint_table(ax: Axes, shape: TableShape, rows: set[int], look: Theme) -> Non
 
 @dataclass
 class CurveShape:
-    """A curve, and where it lies once it has been placed."""
+    """A curve, and where it lies once it has been placed. wide, tall: points that it takes."""
 
     panel: Curve
+    wide: float = CURVE[0]
+    tall: float = CURVE[1]
     box: Box = field(default_factory=lambda: Box(0, 0, 0, 0))
 
     def size(self, side: float) -> tuple[float, float]:
-        return CURVE
+        return self.wide, self.tall
 
     def place(self, x: float, y: float, side: float) -> None:
-        self.box = Box(x, y, *CURVE)
+        self.box = Box(x, y, self.wide, self.tall)
 
 
 def paint_curve(ax: Axes, shape: CurveShape, look: Theme) -> None:

@@ -23,12 +23,21 @@ THICK = 2.3  # points of the edge around what is read and written now
 
 @dataclass(frozen=True)
 class State:
-    """What a panel shows at one step: values, marks by cell, weights beside the cells that they multiply."""
+    """What a panel shows at one step: values, marks by cell, weights beside the cells that they multiply.
+
+    final: all values that it will show (None: those of now), which set the size of its numbers and the scale of its
+    shades, so that these do not change from step to step.
+    """
 
     values: Mapping[Cell, Number]
     marks: Mapping[str, frozenset[Cell]]
     factors: Mapping[Cell, Number]
     written: frozenset[Cell]
+    final: Mapping[Cell, Number] | None = None
+
+    @property
+    def whole(self) -> Mapping[Cell, Number]:
+        return self.values if self.final is None else self.final
 
     @classmethod
     def of(cls, plan: Plan, key: str, at: int | None) -> State:
@@ -72,7 +81,7 @@ def paint(
     holes, shared, winners = state.marked("hole"), state.marked("shared"), state.marked("winner")
     rounded = grid.role == "output"
     inset = min(1.0, shape.side * 0.04) if rounded else 0.0
-    scale = None if number_size(shape, state) is not None else _scale(state)
+    shade = None if number_size(shape, state) is not None else scale(state)
     full: list[Box] = []
     fills: list[str] = []
     kinds: dict[str, list[Box]] = {"empty": [], "pad": [], "zero": [], "unused": [], "hole": [], "shared": []}
@@ -84,7 +93,7 @@ def paint(
         elif cell in state.values:
             full.append(box.inset(inset))
             fill = shades.get(cell) if shades else None
-            fill = fill or tint(look, grid.role, group, None if scale is None else scale(state.values[cell]))
+            fill = fill or tint(look, grid.role, group, None if shade is None else shade(state.values[cell]))
             fills.append(themes.mix(look.paper, look["active"].edge, 0.32) if cell in winners else fill)
         else:
             kinds["empty"].append(box.inset(inset))
@@ -134,9 +143,9 @@ def tint(look: Theme, role: str, group: int = 0, part: float | None = None) -> s
     )
 
 
-def _scale(state: State) -> Callable[[Number], float]:
+def scale(state: State) -> Callable[[Number], float]:
     """From the smallest value, 0, to the largest, 1."""
-    finite = [value for value in state.values.values() if abs(value) < inf]
+    finite = [value for value in state.whole.values() if abs(value) < inf]
     low, high = min(finite, default=0), max(finite, default=0)
     return lambda value: 0.0 if high == low else min(max((value - low) / (high - low), 0.0), 1.0)
 
@@ -235,7 +244,7 @@ def chips(shape: Shape, state: State) -> bool:
 
 
 # -- numbers ---------------------------------------------------------------------------------------------
-def _told(shape: Shape, state: State) -> Iterator[tuple[Cell, Box, str, bool]]:
+def told(shape: Shape, values: Mapping[Cell, Number]) -> Iterator[tuple[Cell, Box, str, bool]]:
     """The cells that show a number: the cell, its box, the number as it is written, whether it is the cell's own."""
     grid = shape.grid
     most = draw.longest(shape.side)
@@ -245,9 +254,9 @@ def _told(shape: Shape, state: State) -> Iterator[tuple[Cell, Box, str, bool]]:
         if real and _stuffed(cell, grid):
             continue
         if real:
-            value = state.values.get(cell)
+            value = values.get(cell)
         else:
-            filled = state.values.get(cell, None if shape.cropped else 0)
+            filled = values.get(cell, None if shape.cropped else 0)
             value = grid.outside.get(cell, filled)
         if value is not None and (real or cell not in grid.unused):
             yield cell, box, short(value, most), real
@@ -255,7 +264,7 @@ def _told(shape: Shape, state: State) -> Iterator[tuple[Cell, Box, str, bool]]:
 
 def number_size(shape: Shape, state: State) -> float | None:
     """Points of the numbers of a grid; None where there is no room for them."""
-    return draw.letter(shape.side, max((len(text) for _, _, text, _ in _told(shape, state)), default=1))
+    return draw.letter(shape.side, max((len(text) for _, _, text, _ in told(shape, state.whole)), default=1))
 
 
 def _values(ax: Axes, shape: Shape, state: State, look: Theme) -> None:
@@ -270,7 +279,7 @@ def _values(ax: Axes, shape: Shape, state: State, look: Theme) -> None:
     if size is None:
         return
     size = min(size, 9.5) if small else size
-    for cell, box, text, real in _told(shape, state):
+    for cell, box, text, real in told(shape, state.values):
         box = raised(box) if small and cell in state.factors else box
         bold = cell in state.written or cell in state.marked("winner")
         clear = real and cell not in shape.grid.unused and cell not in state.marked("hole")

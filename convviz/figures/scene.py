@@ -35,7 +35,7 @@ def paint(ax: Axes, layout: Layout, plan: Plan, at: Sequence[int], look: Theme) 
     """Draw all panels that have been placed, each at the step of its section, and the rays between them."""
     shades = identities(plan, look)
     for block in layout.blocks:
-        _title(ax, block, layout, look)
+        title(ax, block, layout, look)
         if isinstance(block, Shape):
             state = State.of(plan, block.grid.key, moment(plan, block.grid.key, at))
             panels.paint(ax, block, state, look, shades=shades.get(block.grid.key))
@@ -58,7 +58,7 @@ def paint(ax: Axes, layout: Layout, plan: Plan, at: Sequence[int], look: Theme) 
             draw.beam(ax, start, end, look["active"].edge, upright=layout.named)
 
 
-def _title(ax: Axes, block: Block, layout: Layout, look: Theme) -> None:
+def title(ax: Axes, block: Block, layout: Layout, look: Theme) -> None:
     """A panel's title above it; in a stack on its left."""
     role = panel_of(block)
     colour = themes.mix(look[role.role].edge, look.ink, 0.45) if isinstance(role, Grid) else look.ink
