@@ -28,6 +28,7 @@ ASKED = {
     "rotation": {"rotation", "augment", "fill"},
     "code3_longer": {"epochs"},
     "equal_parameters": {"net"},
+    "overfitting": {"norm", "dropout", "rotation", "optimizer"},
     "ladder": {"net", "rotation", "scheduler"},
     "s6": {"norm", "l1", "optimizer"},
     "s7": {"norm", "l1", "optimizer"},

@@ -1,4 +1,4 @@
-"""Makes outputs/gallery/results/ from finished runs: tables, pictures, small JSON and an index.
+"""Makes outputs/gallery/results/ from finished runs: tables, pictures, small JSON, an index; copies for the package.
 
     python tools/results.py RUNS_ROOT [--output FOLDER]
 
@@ -18,6 +18,7 @@ from convviz.errors import ConvvizError
 from convviz.figures.training.results import plot
 from convviz.report.documents import markdown
 from convviz.report.training_results import Compared, arms_table, compared, render, reported_table, title
+from convviz.runs.bundled import FOLDER
 from convviz.runs.collection import collect
 from convviz.runs.files import write_atomic, write_text
 from convviz.runs.results_file import results_text
@@ -32,7 +33,9 @@ EXPERIMENTS = {
     "fast": "below 20,000 parameters in a minute",
     "tiny_fast": "at most 4,000 parameters",
     "cifar": "CIFAR-10",
+    "overfitting": "1,000 training images",
 }
+BUNDLED = ("ladder", "s7", "fast", "tiny_fast", "overfitting")  # come with the package
 SHOWCASE, PICTURES = "fast/seed-0", ("curves.png", "misclassified.png", "gradcam.png", "learned.png")
 SHOWN = ("arm", "n", "mean %", "sd", "95 % interval", "epochs", "parameters", "seconds")
 
@@ -102,6 +105,9 @@ def main() -> int:
             print(title(found) if found is not None else f"{name}: not run")
         index.append(showcase(given.runs / SHOWCASE, given.output))
         write_text(given.output / "README.md", "\n".join(index))
+        if given.output == GALLERY:
+            for name in BUNDLED:
+                shutil.copyfile(GALLERY / f"{name}.json", FOLDER / f"{name}.json")
     except ConvvizError as error:
         print(f"results: {error}", file=sys.stderr)
         return 2

@@ -14,12 +14,17 @@ Pairs = dict[Cell, dict[Cell, Cell | None]]  # input cell -> output cell -> the 
 def pairs_of(plan: Plan) -> Pairs:
     """Which outputs each input cell is added to, and through which weight, read off the sums of the plan's steps."""
     found: Pairs = {}
+    if not plan.stages:
+        return found
+    stage = plan.stages[0]
     for step in plan.steps:
         for term in step.work.terms if step.work is not None else ():
-            if term.padding:
+            if term.panel != stage.reads[0] or term.padding:
                 continue
-            for to in [term.to] if term.to is not None else [write.cell for write in step.writes]:
-                found.setdefault(term.cell, {})[to] = term.weight
+            for write in step.writes:
+                real = all(0 <= at < n for at, n in zip(write.cell, stage.out))  # not one that is cut off
+                if real and term.to in (None, write.cell):
+                    found.setdefault(term.cell, {})[write.cell] = term.weight
     return found
 
 

@@ -15,6 +15,7 @@ from convviz.analysis.statistics.cautions import listed
 from convviz.analysis.statistics.compare import BEFORE
 from convviz.errors import ConvvizError
 from convviz.ops.base import shorten
+from convviz.runs.epochs import of_line
 from convviz.runs.experiment import Experiment, experiment, names
 from convviz.runs.results import (
     LAST,
@@ -177,6 +178,8 @@ def trained(run: Run) -> TrainedRun:
         test_images=whole("test_images"),
         device=str(summary.get("device", run.about.get("device", ""))),
         threads=whole("threads"),
+        alike=number("train_accuracy_alike", 100),
+        history=tuple(of_line(row, str(run.folder / METRICS)) for row in run.history),
     )  # fmt: skip
 
 

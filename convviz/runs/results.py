@@ -14,6 +14,7 @@ from convviz.analysis.statistics.compare import WORTH, Comparison, compare_runs
 from convviz.analysis.statistics.runs import Arm
 from convviz.analysis.statistics.tests_of_pairs import ALPHA
 from convviz.errors import ConvvizError
+from convviz.runs.epochs import Epoch
 from convviz.runs.recipe import SHORT, Recipe
 from convviz.runs.run import Run
 
@@ -27,7 +28,8 @@ class TrainedRun:
 
     test: after the last epoch; held: of the held-out training images then; last: test accuracy of the last five epochs;
     best: the highest of any epoch, which is no result, but what others report. wrong: indices of the test images that
-    the final model gets wrong, where they were read.
+    the final model gets wrong, where they were read. alike: of training images by the final model, evaluated as test
+    images are. history: epoch by epoch, empty where it was not kept.
     """
 
     experiment: str
@@ -46,6 +48,8 @@ class TrainedRun:
     device: str = ""
     threads: int | None = None
     wrong: tuple[int, ...] | None = None
+    alike: float | None = None
+    history: tuple[Epoch, ...] = ()
 
     @property
     def seed(self) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 from convviz.analysis.statistics.intervals import mean_sd
 from convviz.errors import ConvvizError
 from convviz.ops.base import shorten
+from convviz.runs.epochs import of_numbers
 from convviz.runs.recipe import Recipe, recipe_of
 from convviz.runs.results import LAST, Results, TrainedArm, TrainedRun, Unfinished
 
@@ -32,6 +33,7 @@ def results_data(found: Results) -> dict[str, Any]:
         "experiment": found.name,
         "data_set": found.data_set,
         "accuracy": f"per cent of the test images, after the last epoch; last: of the last {LAST} epochs",
+        "epochs": "of each epoch training and test accuracy, training and test loss",
         "settings": common,
         "arms": [_arm_data(arm, recipe, common) for arm, recipe in zip(found.arms, recipes, strict=True)],
         "not_run": list(found.not_run),
@@ -63,6 +65,10 @@ def _run_data(run: TrainedRun) -> dict[str, Any]:
         out["held"] = run.held
     out |= {"last": list(run.last), "min": min(run.last, default=None), "best": run.best, "seconds": run.seconds,
             "cpu_seconds": run.cpu_seconds, "device": run.device, "threads": run.threads}  # fmt: skip
+    if run.alike is not None:
+        out["alike"] = run.alike
+    if run.history:
+        out["epochs"] = [epoch.numbers for epoch in run.history]
     if run.wrong is not None:
         out["wrong"] = list(run.wrong)
     return out
@@ -137,6 +143,11 @@ def _run(
         device=str(run.get("device") or ""),
         threads=_count(run, "threads", where),
         wrong=_wrong(run.get("wrong"), counts["test_images"], f"{where}.wrong"),
+        alike=_number(run, "alike", 100, where),
+        history=tuple(
+            of_numbers(row, f"{where}.epochs[{i}]")
+            for i, row in enumerate(_list(run.get("epochs", []), where))
+        ),
         **counts,
     )
 

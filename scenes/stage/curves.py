@@ -50,7 +50,8 @@ class Chart:
             high = self.high[axis] if self.high else max(values)
             if low == high:
                 low, high = low - 0.5, high + 0.5
-            locator = MaxNLocator(nbins=6 if axis == 0 else 5, steps=[1, 2, 2.5, 5, 10])
+            whole = axis == 0 and all(float(v).is_integer() for v in values)  # epochs, layers
+            locator = MaxNLocator(nbins=6 if axis == 0 else 5, steps=[1, 2, 2.5, 5, 10], integer=whole)
             marks = [float(v) for v in locator.tick_values(low, high)]
             inside = [v for v in marks if low - 1e-9 <= v <= high + 1e-9]
             found.append(inside if self.low or axis == 0 else marks)

@@ -115,7 +115,7 @@ def fingerprint(name: str, settings: Settings) -> str:
         here.parent / f"{name}.py",
         *sorted(here.glob("*.py")),
         root / "theme.py",
-        *sorted((root / "figures").glob("*.py")),
+        *sorted((root / "figures").rglob("*.py")),
     ]
     made = hashlib.sha256()
     for file in [*code, *themes.font_files()]:

@@ -96,6 +96,10 @@ class Story(Scene):
             self._read()
             self.wait(AFTER)
             self._moment(self._sections[-1][0])
+            self._end_subtitle()
+            if self._caption is not None:  # it has been read, and belongs to what was
+                self.remove(self._caption)
+                self._caption = None
         self.next_section(name)
         self._sections.append((name, self.time))
         right = board.TITLE.right
@@ -280,7 +284,7 @@ class Story(Scene):
         camera = self.renderer.camera
         camera.reset()
         camera.capture_mobjects(self.mobjects)
-        return camera.get_image()
+        return camera.get_image().copy()  # the camera draws the next frame into the same memory
 
     def _moment(self, what: str) -> None:
         if self.looking:
