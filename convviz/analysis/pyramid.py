@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import floor
@@ -63,22 +63,43 @@ def pyramid(result: ReceptiveField, axis: int = -1, layers: Iterable[str] | None
     state = lowered.nodes[name].state
     assert state is not None
     sizes = lowered.sizes[:rank]
-    causal = rank == 1 and all(_is_causal(x.rf) for x in result if x.rf and _local(x.rf))
-    places = {x.node.name: _place(result, x.node.name, axis, causal) for x in result}
-    away = any(
-        _is_away(place, _length(lowered, source, axis), sizes[axis]) for source, place in places.items()
-    )
+    away = _is_far(result, axis)
     middles = (n // 2 if away else _middle(top.rf, a, n, sizes[a]) for a, n in enumerate(state.sizes[:rank]))
-    unit = tuple(middles)
-    read = {source: hull(boxes)[axis] for source, boxes in _sets(lowered, name, unit).items()}
+    return cone(result, name, tuple(middles), axis)
+
+
+def cone(result: ReceptiveField, name: str, unit: Sequence[int], axis: int) -> Pyramid:
+    """The cone of one unit of layer ``name``, seen along an axis; every layer that it reads is a level."""
+    lowered: Lowered = result.engine.lowered
+    n_in, rank = lowered.sizes[axis], lowered.rank
+    causal, away = _looks_back(result, rank), _is_far(result, axis)
     levels = {}
-    for source, cells in read.items():
+    for source, boxes in _sets(lowered, name, unit).items():
         n = _length(lowered, source, axis)
-        place = None if away else places.get(source)
-        even = Fraction(sizes[axis], n)
+        place = None if away or source == lowered.wrt else _place(result, source, axis, causal)
+        even = Fraction(n_in, n)
         origin, step = place or ((even - 1) / 2, even)
-        levels[source] = Level(source, n, cells, origin, step)
-    return Pyramid(name, unit, axis, levels)
+        levels[source] = Level(source, n, hull(boxes)[axis], origin, step)
+    return Pyramid(name, tuple(unit), axis, levels)
+
+
+def _looks_back(result: ReceptiveField, rank: int) -> bool:
+    """Whether the net is causal: one axis, and no unit reads beyond its own position."""
+    return rank == 1 and all(_is_causal(x.rf) for x in result if x.rf and _local(x.rf))
+
+
+def _is_far(result: ReceptiveField, axis: int) -> bool:
+    """Whether some map does not lie over the input."""
+    lowered: Lowered = result.engine.lowered
+    causal = _looks_back(result, lowered.rank)
+    return any(
+        _is_away(
+            _place(result, x.node.name, axis, causal),
+            _length(lowered, x.node.name, axis),
+            lowered.sizes[axis],
+        )
+        for x in result
+    )
 
 
 def _local(field: Field | None) -> bool:

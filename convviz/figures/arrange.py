@@ -272,7 +272,8 @@ def stacked(grids: list[Shape], largest: int, room: Room = PAGE) -> Layout:
         lines = [line for shape in grids for line in draw.wrap(shape.grid.title, NAMES, TITLE, bold=True)]
         named = 14 + max((draw.width_of(line, TITLE, bold=True) for line in lines), default=0.0)
         found = Layout([Row([Column([shape])], named) for shape in reversed(grids)], side, APART * 1.6)
-        if found.width <= room.wide and found.height <= room.tall * 1.4:
+        low = found.tall <= room.taller if room.across else found.height <= room.tall * 1.4
+        if found.width <= room.wide and low:
             break
     return found
 

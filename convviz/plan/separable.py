@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import prod
 from typing import Any
@@ -12,9 +12,9 @@ import numpy as np
 
 from convviz.ops import build
 from convviz.ops.base import Array, Shape
-from convviz.ops.conv import Conv
+from convviz.ops.conv import Conv, expand
 from convviz.plan import words
-from convviz.plan.formulas import power
+from convviz.plan.formulas import kernel_symbols, power
 from convviz.plan.given import table_of
 from convviz.plan.model import Formula, Grid, Plan, Table
 
@@ -114,4 +114,51 @@ def rank_one(name: str, kernel: Array) -> tuple[str, str, str]:
         name,
         ", ".join(words.number(round(float(v), 3)) for v in values),
         f"{words.number(round(100 * left, 1))} %",
+    )
+
+
+@dataclass(frozen=True)
+class Savings:
+    """Weights (no biases) and MACs of a depthwise and a pointwise convolution, and of the one that they stand for.
+
+    ratio: of both, MACs and weights alike where the stride is the depthwise one's: 1/C_out + 1/k^n.
+    """
+
+    weights: tuple[int, int]
+    macs: tuple[int, int]
+    normal_weights: int
+    normal_macs: int
+    ratio: Fraction
+    formula: Formula
+
+
+def savings(fields: Mapping[str, Any], shape: Shape) -> Savings:
+    """What a depthwise separable convolution with these fields needs against a normal one on a map ``(C, *space)``.
+
+    >>> found = savings({"out_channels": 256, "kernel_size": 3, "padding": 1}, (128, 14, 14))
+    >>> str(found.ratio), found.weights, found.normal_weights
+    ('265/2304', (1152, 32768), 294912)
+    """
+    rank, one = len(shape) - 1, {**fields, "bias": False}
+    known = ("kernel_size", "stride", "padding", "dilation", "padding_mode", "out_channels", "bias")
+    normal = build("conv", {name: one[name] for name in known if name in one}, rank)
+    assert isinstance(normal, Conv)
+    first, second = (build("conv", part, rank) for _, part in expand("separable_conv", one, shape))
+    between = first.shape(shape)
+    macs = (first.macs(shape), second.macs(between))
+    ratio = Fraction(sum(macs), normal.macs(shape))
+    area, filters = prod(normal.kernel_size), normal.out_channels
+    formula = Formula(
+        "MACs against a normal convolution",
+        f"1/C_out + 1/{kernel_symbols(normal.kernel_size)}",
+        f"1/{filters} + 1/{area}",
+        shown(ratio),
+    )
+    return Savings(
+        (first.params(shape), second.params(between)),
+        macs,
+        normal.params(shape),
+        normal.macs(shape),
+        ratio,
+        formula,
     )
