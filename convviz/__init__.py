@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from convviz.plan.logits import softmax
     from convviz.probe.erf import effective_receptive_field
     from convviz.read import read
+    from convviz.render.notebook import show
 
 # Public names are resolved on first use, so that `import convviz` costs next to nothing.
 _PUBLIC = {
@@ -51,6 +52,7 @@ _PUBLIC = {
     "read": "convviz.read",
     "receptive_field": "convviz.analysis",
     "regularize": "convviz.analysis.regularizers.regularize",
+    "show": "convviz.render.notebook",
     "sizes": "convviz.analysis.sizes",
     "softmax": "convviz.plan.logits",
     "suggest": "convviz.analysis.suggest",
@@ -76,6 +78,7 @@ __all__ = [
     "read",
     "receptive_field",
     "regularize",
+    "show",
     "sizes",
     "softmax",
     "suggest",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from convviz.scenes.parts.norm_company import Answers, Company, check_size
 from convviz.scenes.stage import Story, board, ink
 from convviz.scenes.stage.curves import Chart
-from convviz.scenes.stage.norm_company import Answers, Company, check_size
 from manim import Create, FadeIn, FadeOut, LaggedStart, VGroup, VMobject, linear
 
 from convviz.errors import ConvvizError

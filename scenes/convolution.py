@@ -17,7 +17,9 @@ class Convolution(Story):
     def prepare(self) -> None:
         plan = self.settings.plan("conv")
         if not isinstance(plan.stages[0].op, Conv):
-            raise ConvvizError(f"the scene convolution shows a convolution, this is {plan.stages[0].op.kind}", "layer")
+            raise ConvvizError(
+                f"the scene convolution shows a convolution, this is {plan.stages[0].op.kind}", "layer"
+            )
         self.plan = self.keep(with_reach(plan))
         self.windows = len(self.plan.steps) - sum(step.work is None for step in self.plan.steps)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from convviz.scenes.parts.pathmaps import AREA, Maps, fitting, heat
+from convviz.scenes.parts.rows import Rows
 from convviz.scenes.stage import Story, board, ink
-from convviz.scenes.stage.pathmaps import AREA, Maps, fitting, heat
-from convviz.scenes.stage.rows import Rows
 from manim import FadeIn, FadeOut, Transform, VGroup
 
 from convviz.analysis.gridding import gridding

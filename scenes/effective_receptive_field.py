@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from convviz.scenes.parts.pathmaps import AREA, Maps, fitting
+from convviz.scenes.parts.pathmaps import heat as shade
+from convviz.scenes.parts.rows import Rows
 from convviz.scenes.stage import Story, board, ink
 from convviz.scenes.stage.curves import Chart
-from convviz.scenes.stage.pathmaps import AREA, Maps, fitting
-from convviz.scenes.stage.pathmaps import heat as shade
-from convviz.scenes.stage.rows import Rows
 from manim import Create, FadeIn, VGroup
 
 from convviz.analysis.paths import path_counts

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from math import log10
 from typing import Any
 
-from convviz.scenes.stage import card, ink
-from convviz.scenes.stage.card import CARD
+from convviz.scenes.parts import card
+from convviz.scenes.parts.card import CARD
+from convviz.scenes.stage import ink
 from convviz.scenes.stage.story import Story
 from manim import FadeIn, FadeOut, Transform, VGroup, VMobject
 

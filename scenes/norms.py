@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from convviz.scenes.stage import Story, batch, board, ink
-from convviz.scenes.stage.norm_parts import RIGHT, NumberLine, Side, Told, chips, strip
+from convviz.scenes.parts import batch
+from convviz.scenes.parts.norm_parts import RIGHT, NumberLine, Side, Told, chips, strip
+from convviz.scenes.stage import Story, board, ink
 from manim import Animation, FadeIn, FadeOut, LaggedStart, Transform, VGroup, VMobject
 
 from convviz import theme as themes

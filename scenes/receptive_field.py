@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+from convviz.scenes.parts.ground import Ground
 from convviz.scenes.stage import Story, board, ink
-from convviz.scenes.stage.ground import Ground
 from manim import FadeIn, FadeOut, VGroup, VMobject
 
 from convviz import theme as themes

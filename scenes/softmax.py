@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from math import isfinite
 
+from convviz.scenes.parts.bars import Column, Rows
 from convviz.scenes.stage import Story, board, ink
-from convviz.scenes.stage.bars import Column, Rows
 from manim import FadeIn, FadeOut, Transform, VGroup, VMobject
 
 from convviz.errors import ConvvizError

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from convviz.scenes.parts.rows import Rows
+from convviz.scenes.parts.sheets import Sheet
 from convviz.scenes.stage import Story, board, ink
-from convviz.scenes.stage.rows import Rows
-from convviz.scenes.stage.sheets import Sheet
 from manim import FadeIn, FadeOut, Transform, VGroup
 
 from convviz.analysis.rank_one import example, factored

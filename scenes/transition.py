@@ -180,9 +180,8 @@ class Transition(Story):
     def spares(self, i: int) -> str:
         behind = self.found.way.parts[-1]
         if i == 0:
-            return (
-                f"{self.follows()} {convolution(self.found)} to {behind.out[0]} channels pays for every channel of the map."
-            )
+            conv = f"{self.follows()} {convolution(self.found)} to {behind.out[0]} channels"
+            return f"{conv} pays for every channel of the map."
         return f"Behind the transition it reads {behind.ins[0]} channels on {words.size(behind.ins[1:])}."
 
     def order(self) -> None:

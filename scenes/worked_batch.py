@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
+from convviz.scenes.parts.norm_rows import IMAGES, LARGE, Rows, check_size
 from convviz.scenes.stage import Story
-from convviz.scenes.stage.norm_rows import IMAGES, LARGE, Rows, check_size
 from manim import FadeIn, FadeOut, LaggedStart, Transform, VGroup, VMobject
 
 from convviz.errors import ConvvizError

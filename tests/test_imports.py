@@ -27,7 +27,7 @@ MAY = {
     "analysis": {"ops", "graph"},
     "build": {"ops", "graph", "export"},
     "verify": {"ops", "graph", "read", "analysis", "export", "build"},
-    "plan": {"ops", "graph", "analysis"},
+    "plan": {"ops", "graph", "analysis", "runs"},
     "exercise": {"ops", "graph", "read", "analysis", "plan"},
     "questions": {"ops", "graph", "read", "analysis", "plan"},
     "runs": {"ops", "graph", "read", "analysis"},
@@ -47,6 +47,7 @@ MAY = {
     },
     "probe": {"ops", "graph", "read", "analysis", "export", "build", "verify", "train"},
     "figures": {"ops", "graph", "analysis", "plan", "report", "runs", "theme"},
+    "render": {"runs", "theme"},
 }
 # Parts whose files may import what is heavy, even at their top.
 EDGE = {
@@ -57,9 +58,12 @@ EDGE = {
     "figures": {"matplotlib"},
     "report": {"xlsxwriter"},
     "train": {"torch", "matplotlib", "sklearn", "pooch", "joblib", "distributed"},
+    "render": {"manim"},
 }
 # Results show themselves in a notebook, which only the writers can do; these imports are in functions.
 SHOW = {(part, "report") for part in ("analysis", "plan", "probe", "exercise", "questions")}
+# Films are made of scenes, which the worker imports when it is asked for one.
+SHOW |= {("render", "scenes")}
 
 FILES = sorted(path for path in ROOT.rglob("*.py") if path.parent != ROOT / "zoo")
 
@@ -145,6 +149,8 @@ def test_the_walk_sees_what_it_should_forbid(tmp_path: Path) -> None:
         ["questions"],
         ["questions", "gap-parameters"],
         ["draw", "--list"],
+        ["render", "-h"],
+        ["list", "scenes"],
         ["list"],
         ["-h"],
     ],

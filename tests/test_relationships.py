@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import product
 from typing import Any
 
@@ -10,9 +11,10 @@ import torch
 import torch.nn.functional as F
 
 from convviz.errors import ConvvizError
+from convviz.ops import build
 from convviz.plan import relationship, relationships
 from convviz.plan.model import Grid
-from convviz.plan.relationships import ANIMATIONS, LAWS
+from convviz.plan.relationships import ANIMATIONS, LAWS, of_op, smaller
 
 # What conv_arithmetic states for each animation: input, output, padding, kernel, stride of the convolution, and
 # whether the animation shows its transpose.
@@ -166,3 +168,70 @@ def test_refusals(call: Any, message: str) -> None:
     with pytest.raises(ConvvizError) as caught:
         call()
     assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+# -- the relationship of a layer -------------------------------------------------------------------------
+def test_every_relationship_is_found_again_by_its_op() -> None:
+    for r in relationships():
+        found = of_op(r.op, r.sizes.i)
+        assert (found.number, found.sizes, found.formula.numbers) == (r.number, r.sizes, r.formula.numbers), (
+            r.name
+        )
+        assert found.kind == r.op.kind
+
+
+def test_the_relationship_of_an_op_gives_torchs_size() -> None:
+    seen = set()
+    for n, k, s, p, d in product((7, 12), (1, 2, 3, 5), (1, 2, 3), (0, 1, 2), (1, 2)):
+        for kind in ("conv", "conv_transpose", "max_pool"):
+            if kind == "max_pool" and (d > 1 or p):
+                continue
+            fields = {"kernel_size": k, "stride": s, "padding": p}
+            fields |= {} if kind == "max_pool" else {"out_channels": 1, "dilation": d}
+            op = build(kind, fields, 1)
+            try:
+                (size,) = op.shape((1, n))[1:]
+            except ConvvizError:
+                continue
+            try:
+                found = of_op(op, n)
+            except ConvvizError:
+                assert kind == "conv_transpose" and (d > 1 or p > k - 1)
+                continue
+            assert int(found.formula.result) == size
+            few = smaller(found)
+            assert few.sizes.i <= n and few.number == found.number
+            if kind != "conv_transpose" and size > 3:
+                assert few.op.shape((1, few.sizes.i)) == (1, 3) or few.sizes.i <= s
+                assert (n - few.sizes.i) % s == 0  # as many cells are dropped
+            seen.add(found.number)
+    assert seen == {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 15}
+
+
+@pytest.mark.parametrize(
+    "kind, fields, message",
+    [
+        ("max_pool", {"kernel_size": 2, "ceil_mode": True}, "the fifteen relationships round down, this one rounds up"),
+        ("conv", {"out_channels": 1, "kernel_size": 2, "padding": [[0, 1]]}, "pad both ends alike, got 0 and 1"),
+        ("max_pool", {"kernel_size": 3, "padding": 1}, "none of the fifteen relationships has i = 9, k = 3"),
+        ("relu", {}, "relu: the fifteen relationships are of conv, pooling and conv_transpose"),
+    ],
+)  # fmt: skip
+def test_ops_that_follow_none(kind: str, fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConvvizError, match=re.escape(message)):
+        of_op(build(kind, fields, 1), 9)
+
+
+def test_the_transposes_of_the_scene_give_back_what_their_convolutions_took() -> None:
+    """The scene's captions say which relationship each of 8 to 14 transposes, at the sizes that it shows."""
+    pytest.importorskip("manim")
+    from convviz.scenes.relationships import EXAMPLES
+
+    shown = {n: relationship(n, **EXAMPLES.get(n, {})) for n in range(1, 16)}
+    for n, transposed in {1: 8, 2: 9, 3: 10, 4: 11, 5: 12, 6: 14}.items():
+        there, back = shown[n], shown[transposed]
+        assert int(there.formula.result) == back.sizes.i
+        assert int(back.formula.result) == there.sizes.i
+        assert (there.sizes.k, there.sizes.s, there.sizes.p) == (back.sizes.k, back.sizes.s, back.sizes.p)
+    assert shown[13].sizes.i == int(shown[6].formula.result)  # the other input size that gives as many
+    assert int(shown[13].formula.result) == shown[6].sizes.i - 1

@@ -25,6 +25,7 @@ COMMANDS = {
     "rf": "rf",
     "convs": "convs",
     "draw": "draw",
+    "render": "render",
     "checkerboard": "checkerboard",
     "gridding": "gridding",
     "erf": "erf",

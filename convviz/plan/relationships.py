@@ -13,6 +13,8 @@ from typing import Any
 
 from convviz.errors import ConvvizError, nearest
 from convviz.ops.base import Op, build
+from convviz.ops.conv import Conv, ConvTranspose
+from convviz.ops.pool import WindowPool
 from convviz.plan import formulas
 from convviz.plan.build import explain
 from convviz.plan.model import Formula, Plan
@@ -249,3 +251,53 @@ def relationships() -> tuple[Relationship, ...]:
     ['no_padding_no_strides', 'numerical_no_padding_no_strides']
     """
     return tuple(sorted((relationship(name) for name in ANIMATIONS), key=lambda r: r.number))
+
+
+def of_op(op: Op, size: int, axis: int = -1) -> Relationship:
+    """The relationship that a convolution, pooling or transposed convolution follows along an axis of ``size`` cells.
+
+    Of several that hold, the most particular one. Raises ConvvizError where none of the fifteen holds.
+
+    >>> of_op(build("conv", {"out_channels": 64, "kernel_size": 7, "stride": 2, "padding": 3}, 2), 224).formula.numbers
+    '⌊(224 + 2×3 − 7)/2⌋ + 1'
+    """
+    if not isinstance(op, Conv | ConvTranspose | WindowPool):
+        raise ConvvizError("the fifteen relationships are of conv, pooling and conv_transpose", op.kind)
+    z = sizes_of(op, size, axis)
+    kind = (
+        "conv_transpose" if isinstance(op, ConvTranspose) else "conv" if isinstance(op, Conv) else "max_pool"
+    )
+    for law in sorted(LAWS, key=lambda law: PARTICULAR.index(law.number)):
+        if law.kind == kind and all(holds(z) for holds, _ in law.holds):
+            return Relationship(law, first_name(law.number), op.kind, z, op.rank)
+    told = ", ".join(f"{key} = {value}" for key, value in vars(z).items())
+    raise ConvvizError(f"none of the fifteen relationships has {told}", op.kind)
+
+
+# The laws from the most particular one to those that hold more often: half and full before any padding, and so on.
+PARTICULAR = (1, 3, 4, 2, 5, 6, 7, 15, 8, 10, 11, 9, 12, 13, 14)
+
+
+def sizes_of(op: Conv | ConvTranspose | WindowPool, size: int, axis: int) -> Sizes:
+    """The sizes of an op along one spatial axis; raises ConvvizError for what the fifteen do not have."""
+    if getattr(op, "ceil_mode", False):
+        raise ConvvizError("the fifteen relationships round down, this one rounds up", op.kind)
+    if isinstance(op, ConvTranspose):
+        fields = (op.kernel_size, op.stride, op.padding, op.dilation, op.output_padding)
+        return Sizes(size, *(field[axis] for field in fields))
+    before, after = op.pads()[axis]
+    if before != after:
+        raise ConvvizError(
+            f"the fifteen relationships pad both ends alike, got {before} and {after}", op.kind
+        )
+    return Sizes(size, op.kernel_size[axis], op.stride[axis], before, op.windows()[axis].dilation)
+
+
+def smaller(one: Relationship, outputs: int = 3) -> Relationship:
+    """The same relationship on fewer cells, the floor dropping as much: what a picture of a large map can show."""
+    z, made = one.sizes, int(one.formula.result)
+    if one.kind == "conv_transpose":
+        few = min(z.i, outputs)
+    else:
+        few = z.i - z.s * min(max(made - outputs, 0), (z.i - 1) // z.s)
+    return replace(one, sizes=replace(z, i=few), rank=min(one.rank, 2))

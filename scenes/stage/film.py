@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import manim
+import numpy as np
 from convviz.scenes.catalogue import entry
 from convviz.scenes.settings import Settings
 from convviz.scenes.stage.record import Record, Section, Subtitle
@@ -114,13 +116,15 @@ def fingerprint(name: str, settings: Settings) -> str:
     code = [
         here.parent / f"{name}.py",
         *sorted(here.glob("*.py")),
+        *sorted((here.parent / "parts").glob("*.py")),
         root / "theme.py",
         *sorted((root / "figures").rglob("*.py")),
     ]
     made = hashlib.sha256()
     for file in [*code, *themes.font_files()]:
         made.update(file.read_bytes())
-    made.update(repr((name, settings, entry(name).title, manim.__version__, story.plans)).encode())
+    with np.printoptions(threshold=sys.maxsize):  # all of an array, not its ends
+        made.update(repr((name, settings, entry(name).title, manim.__version__, story.plans)).encode())
     return made.hexdigest()
 
 

@@ -137,7 +137,6 @@ def dots(
 
 
 __all__ = [
-    "UNIT", "Drawn", "Said", "arrow", "artists", "beam", "box_of", "dots", "glyphs", "joined", "lines", "outline", "path",
-    "polygon", "rectangle",
-    "strokes", "text", "texts", "tiles",
+    "UNIT", "Drawn", "Said", "arrow", "artists", "beam", "box_of", "dots", "glyphs", "joined", "lines", "outline",
+    "path", "polygon", "rectangle", "strokes", "text", "texts", "tiles",
 ]  # fmt: skip

@@ -30,8 +30,8 @@ from convviz.cli.fields import given
 @click.option("--only", type=int, help="Only picture N.")
 @click.pass_context
 def look(
-    ctx: click.Context, /, name: str, shape: str | None, sets: tuple[str, ...], out: str, quality: str, only: int | None,
-    **own: Any,
+    ctx: click.Context, /, name: str, shape: str | None, sets: tuple[str, ...], out: str, quality: str,
+    only: int | None, **own: Any,
 ) -> None:  # fmt: skip
     """Tell scene NAME and write a picture of every moment; fields of the op as --kernel-size 5."""
     rest = list(ctx.args)

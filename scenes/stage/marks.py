@@ -205,7 +205,9 @@ def chips(view: View, at: int) -> tuple[VGroup, VMobject, VMobject] | None:
     if not pairs:
         return None
     edge = view.look["active"].edge
-    cover.add(*(made.copy() for key, made in view.marks.items() if isinstance(key, tuple) and key[0] == "read"))
+    cover.add(
+        *(made.copy() for key, made in view.marks.items() if isinstance(key, tuple) and key[0] == "read")
+    )
     return (
         cover,
         placed_chips(view, [(b, told) for _, b, told in pairs], edge),

@@ -11,11 +11,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from convviz.scenes.stage import board, curves, fit, ink, marks
+from convviz.scenes.stage.sums import spelled
 from manim import Animation, FadeIn, FadeOut, LaggedStart, Mobject, Transform, VGroup, VMobject
 
 from convviz.errors import ConvvizError
-from convviz.figures import arrange, facts, matrix, panels, prose, scene, telling
-from convviz.figures import cells as draw
+from convviz.figures import arrange, facts, matrix, panels, scene, telling
 from convviz.figures.arrange import Block, Layout
 from convviz.figures.cells import Box
 from convviz.figures.channels import Shape
@@ -28,8 +28,6 @@ from convviz.plan.model import Cell, Grid, Plan, Step
 if TYPE_CHECKING:
     from convviz.scenes.stage.story import Story
 
-SUM = (11.0, 10.0, 9.2, 8.4, 7.4)  # points of the spelled-out sum, the first at which it fits
-ROWS = 3  # of its lines
 QUICK, QUICKEST = 0.55, 0.22  # seconds of a step that is not explained
 EACH = 10  # steps that are played one by one; of more, the rest appears together
 WAVES = 5  # in so many waves
@@ -279,25 +277,7 @@ class View:
     def _sum(self, step: Step) -> tuple[VMobject, VMobject | None]:
         """The arithmetic in lines, and its result apart where it has one."""
         assert step.work is not None
-        area = self.work_area
-        for size in SUM:
-            lines = prose.aligned(step.work, int(area.width / (size * draw.ADVANCE)))
-            if len(lines) <= (1 if size > 9 else ROWS):
-                break
-        if len(lines) > ROWS:
-            lines = [*lines[: ROWS - 1], f"… {lines[-1]}"]
-        head, mark, tail = lines[-1].rpartition("= ")
-        apart = bool(mark) and step.work.how != "scatter" and "; " not in step.work.text
-        wide = max(draw.width_of(line, size, mono=True) for line in lines)
-        x = area.x + (area.width - wide) / 2
-        y = area.centre[1] - (len(lines) - 1) * size * 0.72
-        rows = [(x, y + i * size * 1.44, line) for i, line in enumerate(lines)]
-        if not apart:
-            return ink.texts(rows, self.look.ink, size=size, mono=True), None
-        rows[-1] = (*rows[-1][:2], f"{head}{mark}")
-        at = x + draw.width_of(f"{head}{mark}", size, mono=True)
-        result = ink.text(at, rows[-1][1], tail, self.look["active"].edge, size=size, mono=True, bold=True)
-        return ink.texts(rows, self.look.ink, size=size, mono=True), result
+        return spelled(step.work, self.work_area, self.look)
 
     # -- panels at rest ----------------------------------------------------------------------------------------
     def state(self, key: str) -> State:

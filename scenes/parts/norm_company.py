@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from convviz.scenes.stage import batch, board, ink
+from convviz.scenes.parts import batch
+from convviz.scenes.stage import board, ink
 from manim import VGroup
 
 from convviz import theme as themes
