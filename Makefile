@@ -33,6 +33,7 @@ demo: setup ## set up, then show what convviz does on bundled nets
 	$(call show,train fast --data digits --batch-size 32 --epochs 10 --threads 1 --output outputs/demo_run)
 	$(call show,sweep norms --data digits --epochs 1 --seeds 1 --dry-run)
 	$(call show,draw no_padding_strides_transposed --output outputs/draw_transposed.png)
+	$(call show,render convolution)
 
 test: setup lint types ## set up, then lint, types and all tests (ARGS='-k rf' for some)
 	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MPLBACKEND=Agg \
@@ -57,5 +58,5 @@ docs: setup ## write docs/cli.md from the commands and docs/corrections.md from 
 	@$(BIN)/python tools/cli_reference.py
 	@$(BIN)/python tools/corrections.py
 
-gallery: setup ## make the pictures in outputs/gallery again
+gallery: setup ## make the pictures and films in outputs/gallery again
 	@$(BIN)/python tools/gallery.py

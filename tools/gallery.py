@@ -1,4 +1,4 @@
-"""Makes the pictures in outputs/gallery again, each with the one command that README shows for it."""
+"""Makes the pictures and films in outputs/gallery again, each with the one command that README shows for it."""
 
 import os
 import shlex
@@ -63,6 +63,15 @@ PIECES = [
     ),
 ]
 
+# All scenes, as films and as small pictures that move; those that have not changed are left as they are.
+FILMS = "convviz render all --format mp4 --format webp --width 480 --output outputs/gallery/scenes"
+
+
+def films() -> None:
+    """Render what has changed; raise if one fails."""
+    print(f"$ {FILMS}")
+    subprocess.run([sys.executable, "-m", "convviz", *shlex.split(FILMS)[1:]], cwd=ROOT, check=True)
+
 
 def make(command: str, output: str) -> None:
     """Run one command as a reader would, in the clone; raise if it fails or does not write its file."""
@@ -92,6 +101,11 @@ def main() -> int:
         except (subprocess.CalledProcessError, FileNotFoundError) as error:
             print(f"gallery: {error}", file=sys.stderr)
             return 1
+    try:
+        films()
+    except subprocess.CalledProcessError as error:
+        print(f"gallery: {error}", file=sys.stderr)
+        return 1
     return 0
 
 

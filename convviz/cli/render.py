@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +56,7 @@ SHOWN = (
 @click.option(
     "--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Of the numbers."
 )
+@click.option("--width", metavar="N", help="Pixels of a GIF or WebP (default 640, 854 or 1280 by quality).")
 @click.option("--slides", is_flag=True, help="Also a clip for each section, and a talk in one HTML file.")
 @click.option(
     "--output",
@@ -69,8 +71,9 @@ SHOWN = (
 @click.option("--force", is_flag=True, help="Make also what has not changed.")
 @click.option("--preview", "-p", is_flag=True, help="Open the film when it is done.")
 def command(
-    scenes: tuple[str, ...], quality: str, formats: tuple[str, ...], slides: bool, output: str | None,
-    jobs: str | None, timeout: float | None, force: bool, preview: bool, sets: tuple[str, ...], **own: Any,
+    scenes: tuple[str, ...], quality: str, formats: tuple[str, ...], width: str | None, slides: bool,
+    output: str | None, jobs: str | None, timeout: float | None, force: bool, preview: bool, sets: tuple[str, ...],
+    **own: Any,
 ) -> None:  # fmt: skip
     """Render SCENE as a film, with its poster (.png), subtitles (.srt) and description (.txt) beside it; `convviz list
     scenes` names all. A scene that has not changed since is left as it is.
@@ -78,7 +81,7 @@ def command(
     \b
     convviz render dilated
     convviz render convolution --kernel-size 5 --input 1x9x9 --theme dark -o conv.webp
-    convviz render convolution --model resnet50 --layer layer1.0.conv2
+    convviz render convolution --model resnet50 --layer layer1_0.branch1.conv2
     convviz render pooling --slides
     convviz render all -j 2
     """
@@ -92,9 +95,11 @@ def command(
         )
     at_once = whole_number(jobs, "--jobs", 1, 64, _cores())
     assert at_once is not None
+    pixels = whole_number(width, "--width", 160, 1920, None)
     wanted = _wanted(
         scenes, given({key: own.pop(key) for key in FIELDS}, sets), own, quality, formats, slides, output
     )
+    wanted = [replace(one, width=pixels) for one in wanted]
     with stop_on_term(), watching(len(wanted)) as watch:
         made = render(wanted, at_once=at_once, limit=timeout, force=force, watch=watch)
     _tell(made, preview)

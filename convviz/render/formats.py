@@ -27,12 +27,12 @@ PAPERS = [np.array([int(look.paper[i : i + 2], 16) for i in (1, 3, 5)]) for look
 SAMPLES, PIXELS = 40, 60_000  # frames from which a palette is taken, and pixels of each
 
 
-def write(video: Path, target: Path, format: str, title: str, words: str) -> None:
-    """``video``, an mp4, as ``target`` in a format that moves."""
+def write(video: Path, target: Path, format: str, title: str, words: str, width: int | None = None) -> None:
+    """``video``, an mp4, as ``target`` in a format that moves; ``width``: pixels of a GIF or WebP."""
     if format in VIDEO:
         _video(video, target, format, {"title": title, "comment": words})
     else:
-        (_gif if format == "gif" else _webp)(Drawn(video), target)
+        (_gif if format == "gif" else _webp)(Drawn(video, width), target)
 
 
 def poster(source: Path, target: Path, title: str, words: str) -> None:
@@ -81,7 +81,7 @@ def _video(video: Path, target: Path, format: str, about: dict[str, str]) -> Non
 class Drawn:
     """A film's frames (3, H, W), smaller and fewer; each pass decodes them again, as all of them fill much memory."""
 
-    def __init__(self, video: Path) -> None:
+    def __init__(self, video: Path, width: int | None = None) -> None:
         import av
 
         self.video = video
@@ -90,7 +90,7 @@ class Drawn:
             rate = Fraction(stream.average_rate or RATE)
             self.step = -(-rate // RATE)
             self.count = max(1, stream.frames // self.step)
-            self.width = min(stream.width, WIDTHS.get(stream.height, stream.width))
+            self.width = min(stream.width, width or WIDTHS.get(stream.height, stream.width))
             self.height = round(stream.height * self.width / stream.width / 2) * 2
         self.rate = rate / self.step
 

@@ -19,8 +19,9 @@ FIRST = {"preset": "ultrafast", "crf": "12"}
 
 
 def film(
-    name: str, settings: Settings, folder: Path, stem: str, quality: str, formats: list[str], slides: bool
-) -> dict[str, Any]:
+    name: str, settings: Settings, folder: Path, stem: str, quality: str, formats: list[str], slides: bool,
+    width: int | None = None,
+) -> dict[str, Any]:  # fmt: skip
     """Tell a scene and write into ``folder``/new; what is to be known of it as plain data."""
     from manim import tempconfig
 
@@ -42,7 +43,7 @@ def film(
     for format in formats:
         if format not in STILLS:
             assert made.video is not None
-            written.write(made.video, new / f"{stem}.{format}", format, title, made.alt)
+            written.write(made.video, new / f"{stem}.{format}", format, title, made.alt, width)
     lines = ordered(made.subtitles, made.duration)
     if any(format in VIDEO for format in formats):
         (new / f"{stem}.srt").write_text(srt_text(lines), encoding="utf-8", newline="\n")

@@ -33,6 +33,7 @@ class Record:
     seconds: float
     files: dict[str, tuple[int, str]]
     mine: tuple[str, ...] = ()
+    width: int | None = None
 
 
 def read(folder: Path) -> dict[str, Record]:
@@ -55,7 +56,7 @@ def known(wanted: Wanted, found: dict[str, Record]) -> str | None:
     record = found.get(wanted.stem)
     if (
         record is None
-        or (record.quality, record.code) != (wanted.quality, code())
+        or (record.quality, record.width, record.code) != (wanted.quality, wanted.width, code())
         or not set(wanted.formats) <= set(record.formats)
         or (wanted.slides and not record.slides)
     ):
@@ -75,7 +76,7 @@ def add(wanted: Wanted, fingerprint: str, seconds: float, files: Iterable[Path])
     }
     record = Record(
         fingerprint, code(), wanted.quality, wanted.formats, wanted.slides, round(seconds, 1),
-        {name: mark for name, mark in marks.items() if mark is not None},
+        {name: mark for name, mark in marks.items() if mark is not None}, width=wanted.width,
     )  # fmt: skip
     found = read(wanted.folder)
     before = found.get(wanted.stem)
@@ -94,7 +95,7 @@ def add(wanted: Wanted, fingerprint: str, seconds: float, files: Iterable[Path])
 
 def _same_film(a: Record, b: Record) -> bool:
     """Whether files of both belong together: a GIF made today beside the mp4 of yesterday."""
-    return (a.fingerprint, a.code, a.quality) == (b.fingerprint, b.code, b.quality)
+    return (a.fingerprint, a.code, a.quality, a.width) == (b.fingerprint, b.code, b.quality, b.width)
 
 
 def marks_of(path: Path) -> tuple[int, str] | None:

@@ -39,6 +39,7 @@ class Wanted:
     quality: str = "l"
     formats: tuple[str, ...] = ("mp4",)
     slides: bool = False
+    width: int | None = None  # pixels of a GIF or WebP; None: by quality
 
     @property
     def main(self) -> Path:
@@ -56,6 +57,7 @@ class Wanted:
             "quality": self.quality,
             "formats": list(self.formats),
             "slides": self.slides,
+            "width": self.width,
             "known": known,
         }
 

@@ -53,6 +53,7 @@ def film(
     quality: str,
     formats: list[str],
     slides: bool,
+    width: int | None = None,
     cache: str | None = None,
     **_: Any,
 ) -> dict[str, Any]:
@@ -62,7 +63,7 @@ def film(
         return {"fingerprint": now, "unchanged": True}
     from convviz.render import make
 
-    made = make.film(name, settings_of(settings), Path(folder), stem, quality, formats, slides)
+    made = make.film(name, settings_of(settings), Path(folder), stem, quality, formats, slides, width)
     return {"fingerprint": now, "unchanged": False, **made}
 
 

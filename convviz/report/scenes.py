@@ -17,9 +17,9 @@ def scenes_table(found: Sequence[Entry]) -> Table:
     """A row for each scene."""
     columns = (
         Column("name", left=True),
-        Column("title", left=True, shrink="end", drop=1),
-        Column("about", left=True, shrink="end"),
-        Column("settings", left=True, shrink="end"),
+        Column("title", left=True, drop=1),
+        Column("about", left=True),
+        Column("settings", left=True, drop=2),
     )
     rows = [
         (item.name, item.title, item.about, ", ".join([*item.takes, *_sources(item)]) or "–")
@@ -28,6 +28,7 @@ def scenes_table(found: Sequence[Entry]) -> Table:
     notes = (
         "convviz render NAME  makes a film of one; every scene has --theme, --speed and --quality besides.",
         "A setting is an option (--kernel-size 5), or --set NAME=VALUE; a net is --model, its layer --layer.",
+        "Which settings a scene takes: --format md or json, or a wider terminal.",
     )
     return Table("Scenes", columns, tuple(rows), notes)
 

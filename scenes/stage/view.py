@@ -22,7 +22,6 @@ from convviz.figures.channels import Shape
 from convviz.figures.facts import CurveShape, TableShape
 from convviz.figures.matrix import MatrixShape
 from convviz.figures.panels import State
-from convviz.plan import words
 from convviz.plan.model import Cell, Grid, Plan, Step
 
 if TYPE_CHECKING:
@@ -221,7 +220,10 @@ class View:
                 moves.append(FadeOut(made))
         for key, made in new.items():
             old = self.marks.get(key)
-            moves.append(FadeIn(made) if old is None else Transform(old, made))
+            if old is not None and alike(old, made):
+                moves.append(Transform(old, made))
+            else:  # another form: half-way between the two lies nothing that anyone could read
+                moves += [FadeIn(made), *([FadeOut(old)] if old is not None else [])]
         return moves, new
 
     def _landed(self, now: Marks) -> None:
@@ -302,6 +304,7 @@ class View:
         return made
 
 
-def told(value: float) -> str:
-    """A number as plans write it."""
-    return words.number(value)
+def alike(a: VMobject, b: VMobject) -> bool:
+    """Whether one can glide into the other: both have the same curves, at other places."""
+    ours, theirs = a.get_family(), b.get_family()
+    return len(ours) == len(theirs) and all(len(x.points) == len(y.points) for x, y in zip(ours, theirs))
