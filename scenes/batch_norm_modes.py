@@ -10,7 +10,6 @@ from convviz.scenes.stage import Story, board, ink
 from convviz.scenes.stage.curves import Chart
 from manim import Create, FadeIn, FadeOut, LaggedStart, VGroup, VMobject, linear
 
-from convviz.errors import ConvvizError
 from convviz.figures.cells import Box
 from convviz.plan import norm_examples, words
 from convviz.plan.model import Curve, Grid, Step, Table
@@ -35,8 +34,6 @@ class BatchNormModes(Story):
         fields, node = self.settings.fields, None
         if self.settings.model is not None:
             node = self.settings.graph()[self.settings.layer or ""]
-            if "momentum" in fields:
-                raise ConvvizError("a layer has its own fields; they cannot be set", "momentum")
         shape = None if node else self.settings.input
         samples = norm_examples.checked_samples(fields.get("batch", norm_examples.SAMPLES))
         check_size((samples, 1, *(shape or (1, 2, 2))[1:]))
@@ -75,8 +72,6 @@ class BatchNormModes(Story):
     def tell(self) -> None:
         self.shown: list[VMobject] = []  # what is taken away when another company comes
         self.section(TRAINING)
-        if self.settings.layer:
-            self.say(self.plan.notes[0])
         self.training(
             0, "input", self.of(TRAINING), "In training the batch itself gives the mean and the variance."
         )

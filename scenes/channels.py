@@ -75,8 +75,6 @@ class Channels(Story):
         self.map = Volume(self, self.input, centre)
         self.axes = self.map.names()
         self.play(*self.map.enter(), FadeIn(self.axes))
-        if self.settings.model:
-            self.say(self.plan.notes[0])
         what = "A colour image" if coloured else "This input"
         self.say(f"{what} is {words.count(count, 'grid')} of {size} numbers, one behind the other.")
         if count == 1:

@@ -39,6 +39,7 @@ class Checkerboard(Story):
     """Kernels that overlap unevenly leave a checkerboard: counted along one axis, multiplied, stacked, and mended."""
 
     name = "checkerboard"
+    tells_cut = False
 
     def prepare(self) -> None:
         settings = self.settings

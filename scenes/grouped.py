@@ -25,6 +25,7 @@ class Grouped(Story):
     """From one group to as many as there are channels: what a filter reads, what it costs, and how a shuffle helps."""
 
     name = "grouped"
+    tells_cut = False
     example: ClassVar[dict[str, int]] = {"out_channels": 8, "groups": 2}
 
     def prepare(self) -> None:

@@ -76,7 +76,7 @@ class Norms(Story):
         alone = batch.fit((1, 1, *self.shape[2:]), LEFT, most=side)
         arrows, axes = inner_axes(alone, self.letters[2:], self), self.axes_told()
         first = batch.maps(alone, self.values, look, [(0, 0)])
-        self.say(self.plan.notes[0] if self.settings.layer else "One map has rows and columns.")
+        self.say("One map has rows and columns.")
         self.play(FadeIn(first), FadeIn(arrows), *map(FadeIn, axes[2:]))
         self._read()
         beside = [(0, c) for c in range(1, channels)]

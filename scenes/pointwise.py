@@ -86,8 +86,6 @@ class Pointwise(Story):
         )
         depth = words.count(self.input.shape[0], "channel")
         self.play(FadeIn(axes), run_time=0.4)
-        if self.settings.model:
-            self.say(self.plan.notes[0])
         self.say(f"A 1×1 filter is one cell wide and {depth} deep: one weight for each channel.")
         step = self.plan.steps[0]
         assert step.work is not None

@@ -54,6 +54,7 @@ class Relationships(Story):
     """The fifteen relationships of convolution arithmetic: each with its name, its formula and the window behind it."""
 
     name = "relationships"
+    tells_cut = False
 
     # -- numbers ---------------------------------------------------------------------------------------------
     def prepare(self) -> None:

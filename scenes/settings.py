@@ -111,13 +111,22 @@ class Settings:
         from convviz import plan as plans
 
         if self.model is not None and self.layer is not None:
-            return plans.of_layer(self.graph(), self.layer, view=view, seed=self.seed)
+            graph = self.graph()
+            if kind in CONVS and graph[self.layer].op.kind != "conv":
+                raise ConvvizError(
+                    f"shows a convolution, {self.layer} is {graph[self.layer].op.kind}", "scene"
+                )
+            return plans.of_layer(graph, self.layer, view=view, seed=self.seed)
         shape = self.input if self.input is not None else None if self.fields else input
         return plans.plan(kind, {**defaults, **self.fields}, shape, view=view, seed=self.seed)
 
 
+# Forms that are a single convolution with its fields set.
+CONVS = (
+    "conv", "multi_channel_conv", "strided_conv", "dilated_conv", "grouped_conv", "depthwise_conv", "pointwise_conv",
+)  # fmt: skip
 # Fields that a layer of a net has itself.
 FIXED = (
     "out_channels", "kernel_size", "stride", "padding", "output_padding", "dilation", "groups", "bias", "padding_mode",
-    "upscale_factor", "num_groups", "p",
+    "upscale_factor", "num_groups", "p", "momentum",
 )  # fmt: skip

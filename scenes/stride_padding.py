@@ -31,6 +31,7 @@ class StridePadding(Story):
     """How far the window moves, what lies outside, and the size of the output as the number of places left."""
 
     name = "stride_padding"
+    tells_cut = False
 
     # -- numbers ---------------------------------------------------------------------------------------------
     def prepare(self) -> None:

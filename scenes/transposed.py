@@ -63,10 +63,8 @@ class Transposed(Story):
 
     def prepare(self) -> None:
         settings = self.settings
-        self.note = ""
         if settings.model is not None and settings.layer is not None:
             self.plan = self.keep(of_channel(settings.graph(), settings.layer, settings.seed))
-            self.note = self.plan.notes[0]
         else:
             self.plan = self.keep(in_step(self.small()))
         several = self.plan.stages[0].ins[0][0] * self.plan.stages[0].out[0] > 1

@@ -128,8 +128,6 @@ class WorkedBatch(Story):
         first = rows.cells(large, texts, "input")
         names = rows.names(large)
         self.play(FadeIn(first), FadeIn(names))
-        if self.settings.layer:
-            self.say(self.plan.notes[0])
         self.say(self.steps("Shared")[0].caption)
         self._read()
         boxes = rows.images()

@@ -58,6 +58,16 @@ def test_three_other_settings_are_tried(name: str) -> None:
     assert not row.sources or any("model" in v for v in row.variants), "a net of the user's own"
 
 
+def test_readme_shows_every_scene_and_the_films_stay_small() -> None:
+    root = Path(__file__).resolve().parents[1]
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    shown = root / "outputs" / "gallery" / "scenes"
+    for name in names():
+        for end in ("webp", "mp4"):
+            assert f"outputs/gallery/scenes/{name}.{end}" in readme and (shown / f"{name}.{end}").is_file()
+    assert sum(f.stat().st_size for f in shown.iterdir()) < 40e6
+
+
 def test_the_rows_need_no_manim() -> None:
     for file in ("catalogue.py", "settings.py", "__init__.py"):
         assert "manim" not in imported(FOLDER / file)
@@ -210,7 +220,7 @@ def test_the_walk_sees_a_wrong_number() -> None:
         ("convolution", {"layer": "conv1"}, "is of a net"),
         ("convolution", {"model": "resnet50", "layer": "conv0"}, "no layer 'conv0'"),
         ("convolution", {"model": "resnet50", "layer": "conv1", "stride": 1}, "a layer has its own fields"),
-        ("convolution", {"model": "resnet50", "layer": "relu1"}, "this is relu"),
+        ("convolution", {"model": "resnet50", "layer": "relu1"}, "shows a convolution, relu1 is relu"),
         ("convolution", {"speed": 0}, "must lie between"),
         ("convolution", {"speed": float("nan")}, "must be a number"),
         ("convolution", {"theme": "blue"}, "no theme 'blue'"),

@@ -20,6 +20,7 @@ MATRICES = Box(20, 62, 529, 158)
 AIR = 18.0  # points between two matrices
 SMALL = 5.0  # points of the side of the smallest cell
 KEYS = ("weights", "pixels", "product")
+NAME = 8.5  # points of the matrices' names
 
 
 class Product:
@@ -40,11 +41,12 @@ class Product:
                 f"channels and filters may be {int(down / SMALL)}, channels and positions {int(across / SMALL)}",
                 "input",
             )
-        wide = (depth + positions) * side + AIR
+        names = max(depth * side, draw.width_of(self.head("weights"), NAME, bold=True))
+        wide = names + positions * side + AIR
         left = MATRICES.x + (MATRICES.width - wide) / 2
         top = MATRICES.y + AIR / 2
         below = top + depth * side + AIR * 1.5
-        right = left + depth * side + AIR
+        right = left + names + AIR
         return {
             "weights": Lattice(left, below, side),
             "pixels": Lattice(right, top, side),
@@ -56,9 +58,11 @@ class Product:
         return [self.tables[key].cell(r, c) for r in range(rows) for c in range(columns)]
 
     def title(self, key: str) -> VMobject:
-        grid, lattice = grid_of(self.plan, key), self.tables[key]
-        head = grid.title.split(":")[0]
-        return ink.text(lattice.x, lattice.y - 7, head, self.look.ink, size=8.5, bold=True)
+        lattice = self.tables[key]
+        return ink.text(lattice.x, lattice.y - 7, self.head(key), self.look.ink, size=NAME, bold=True)
+
+    def head(self, key: str) -> str:
+        return grid_of(self.plan, key).title.split(":")[0]
 
     def laid(self, key: str) -> list[VGroup]:
         """The rows of a matrix, each an object of its own."""

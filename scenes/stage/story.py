@@ -25,6 +25,7 @@ from convviz.errors import ConvvizError
 from convviz.figures import cells as draw
 from convviz.figures import prose
 from convviz.figures.cells import Box
+from convviz.ops.base import show
 from convviz.plan.model import Formula, Plan
 from convviz.theme import Theme
 
@@ -40,6 +41,9 @@ class Story(Scene):
     """A scene in sections. Subclasses have a ``name`` of the catalogue, `prepare` their numbers and `tell` them."""
 
     name: ClassVar[str] = ""
+    tells_cut: ClassVar[bool] = (
+        True  # whether to say first what was cut of a layer; scenes that cut nothing do not
+    )
 
     def __init__(
         self, settings: Settings | None = None, *, looking: bool = False, still: bool = False, **more: Any
@@ -122,6 +126,22 @@ class Story(Scene):
             self.remove(self._head)
             self.add(head)
         self._head = head
+        if first and (cut := self.left_out()):
+            self.say(cut)
+
+    def left_out(self) -> str:
+        """What was cut of a layer of a net, so that it can be drawn; "" for what is drawn as it is."""
+        if self.settings.layer is None or not self.tells_cut:
+            return ""
+        plans = [plan for plan in self.plans if isinstance(plan, Plan)]
+        notes = [note for plan in plans for note in plan.notes[:1]]
+        if told := next((note for note in notes if "drawn here: " in note or " is drawn" in note), ""):
+            return told
+        node = self.settings.graph()[self.settings.layer]
+        shown = next((plan.stages[0].ins[0] for plan in plans if plan.stages), node.ins[0])
+        if shown == node.ins[0]:
+            return ""
+        return f"{node.name} takes {show(node.ins[0])} to {show(node.out)}; drawn here on {show(shown)}."
 
     def _title(self) -> str:
         """The scene's title, with the layer that it is told of."""
