@@ -114,7 +114,7 @@ class Settings:
             graph = self.graph()
             if kind in CONVS and graph[self.layer].op.kind != "conv":
                 raise ConvvizError(
-                    f"shows a convolution, {self.layer} is {graph[self.layer].op.kind}", "scene"
+                    f"the scene shows a convolution, got {graph[self.layer].op.kind}", self.layer
                 )
             return plans.of_layer(graph, self.layer, view=view, seed=self.seed)
         shape = self.input if self.input is not None else None if self.fields else input

@@ -220,7 +220,7 @@ def test_the_walk_sees_a_wrong_number() -> None:
         ("convolution", {"layer": "conv1"}, "is of a net"),
         ("convolution", {"model": "resnet50", "layer": "conv0"}, "no layer 'conv0'"),
         ("convolution", {"model": "resnet50", "layer": "conv1", "stride": 1}, "a layer has its own fields"),
-        ("convolution", {"model": "resnet50", "layer": "relu1"}, "shows a convolution, relu1 is relu"),
+        ("convolution", {"model": "resnet50", "layer": "relu1"}, "shows a convolution, got relu"),
         ("convolution", {"speed": 0}, "must lie between"),
         ("convolution", {"speed": float("nan")}, "must be a number"),
         ("convolution", {"theme": "blue"}, "no theme 'blue'"),
