@@ -40,6 +40,8 @@ class Softmax(Story):
         elif values is None:
             values = self.drawn()
         values = values if isinstance(values, list | tuple) else [values]
+        if wrong := [v for v in values if isinstance(v, bool) or not isinstance(v, int | float)]:
+            raise ConvvizError(f"must be numbers, got {wrong[0]!r}", "values")
         if not 2 <= len(values) <= MOST:
             raise ConvvizError(
                 f"2 to {MOST} classes can be drawn, got {len(values)}", "input" if given.input else "values"

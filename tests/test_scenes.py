@@ -225,6 +225,9 @@ def test_the_walk_sees_a_wrong_number() -> None:
         ("convolution", {"speed": float("nan")}, "must be a number"),
         ("convolution", {"theme": "blue"}, "no theme 'blue'"),
         ("ladder", {"input": "1x3"}, "has an input of its own"),
+        ("ladder", {"results": ["a"]}, "must be a name or a path, got ['a']"),
+        ("ladder", {"arms": -1}, "must be names with commas between them, got -1"),
+        ("softmax", {"values": [1, "inf"]}, "must be numbers, got 'inf'"),
     ],
 )
 def test_bad_settings_are_told_in_one_line(name: str, given: dict, message: str) -> None:

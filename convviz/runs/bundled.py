@@ -29,6 +29,8 @@ def results(source: str | Path) -> Results:
     >>> results("ladder").not_run
     ('code1',)
     """
+    if not isinstance(source, str | Path):
+        raise ConvvizError(f"must be a name or a path, got {source!r}", "results")
     if str(source) in names():
         return collect(FOLDER / f"{source}.json")
     if not Path(source).exists():
@@ -45,6 +47,8 @@ def only(found: Results, arms: str | Sequence[str]) -> Results:
 
     Raises ConvvizError for an unknown one, and where none of them was run.
     """
+    if not isinstance(arms, str | list | tuple) or not all(isinstance(name, str) for name in arms):
+        raise ConvvizError(f"must be names with commas between them, got {arms!r}", "arms")
     wanted = [part.strip() for part in arms.split(",")] if isinstance(arms, str) else list(arms)
     if not wanted:
         return found
