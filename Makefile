@@ -1,7 +1,7 @@
 # `make` alone lists the targets. Set-up happens by itself, once; see tools/setup.sh.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types bench docs gallery
+.PHONY: help setup demo test lint types bench docs explorer gallery
 
 BIN := .venv/bin
 comma := ,
@@ -34,6 +34,7 @@ demo: setup ## set up, then show what convviz does on bundled nets
 	$(call show,sweep norms --data digits --epochs 1 --seeds 1 --dry-run)
 	$(call show,draw no_padding_strides_transposed --output outputs/draw_transposed.png)
 	$(call show,render convolution)
+	$(call show,explore conv_transpose)
 
 test: setup lint types ## set up, then lint, types and all tests (ARGS='-k rf' for some)
 	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MPLBACKEND=Agg \
@@ -54,9 +55,17 @@ bench: setup ## set up with the bench extra, then run every benchmarks/*.py
 	if [ $${#files[@]} = 0 ]; then echo 'bench: benchmarks/ holds no .py file' >&2; exit 1; fi; \
 	for file in "$${files[@]}"; do printf '\n$$ python %s\n' "$$file"; $(BIN)/python "$$file"; done
 
-docs: setup ## write docs/cli.md from the commands and docs/corrections.md from the claims
+docs: setup ## write docs/cli.md and docs/corrections.md, and build the site into outputs/site
+	@tools/setup.sh docs
 	@$(BIN)/python tools/cli_reference.py
 	@$(BIN)/python tools/corrections.py
+	@$(BIN)/python tools/site_build.py
+
+explorer: setup ## build the explorer's page and its fonts into convviz/explorer/static (needs node)
+	@npm ci --silent --no-audit --no-fund --prefix convviz/explorer/page
+	@npm run --silent --prefix convviz/explorer/page check
+	@npm run --silent --prefix convviz/explorer/page build
+	@$(BIN)/python tools/page_fonts.py
 
 gallery: setup ## make the pictures and films in outputs/gallery again
 	@$(BIN)/python tools/gallery.py

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from convviz.analysis.tiling import tiling
     from convviz.errors import ConvvizError
     from convviz.exercise import exercises, mark
+    from convviz.explorer.widget import explore
     from convviz.plan.build import explain
     from convviz.plan.logits import softmax
     from convviz.probe.erf import effective_receptive_field
@@ -41,6 +42,7 @@ _PUBLIC = {
     "effective_receptive_field": "convviz.probe.erf",
     "exercises": "convviz.exercise",
     "explain": "convviz.plan",
+    "explore": "convviz.explorer.widget",
     "gridding": "convviz.analysis.gridding",
     "heads": "convviz.analysis.heads",
     "kinds": "convviz.analysis.kinds",
@@ -67,6 +69,7 @@ __all__ = [
     "effective_receptive_field",
     "exercises",
     "explain",
+    "explore",
     "gridding",
     "heads",
     "kinds",

@@ -48,6 +48,7 @@ MAY = {
     "probe": {"ops", "graph", "read", "analysis", "export", "build", "verify", "train"},
     "figures": {"ops", "graph", "analysis", "plan", "report", "runs", "theme"},
     "render": {"runs", "theme"},
+    "explorer": {"ops", "graph", "read", "analysis", "plan", "report", "theme"},
 }
 # Parts whose files may import what is heavy, even at their top.
 EDGE = {
@@ -59,6 +60,7 @@ EDGE = {
     "report": {"xlsxwriter"},
     "train": {"torch", "matplotlib", "sklearn", "pooch", "joblib", "distributed"},
     "render": {"manim"},
+    "explorer": {"anywidget"},
 }
 # Results show themselves in a notebook, which only the writers can do; these imports are in functions.
 SHOW = {(part, "report") for part in ("analysis", "plan", "probe", "exercise", "questions")}
@@ -150,6 +152,7 @@ def test_the_walk_sees_what_it_should_forbid(tmp_path: Path) -> None:
         ["questions", "gap-parameters"],
         ["draw", "--list"],
         ["render", "-h"],
+        ["explore", "-h"],
         ["list", "scenes"],
         ["list"],
         ["-h"],

@@ -20,7 +20,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tracked = [ROOT / name for name in ("pyproject.toml", "README.md", "LICENSE")]
     source.mkdir()
     for file in [*tracked, *(ROOT / "convviz").rglob("*"), *(ROOT / "scenes").rglob("*")]:
-        if file.is_file() and "__pycache__" not in file.parts:
+        if file.is_file() and not {"__pycache__", "node_modules"} & set(file.parts):
             copy = source / file.relative_to(ROOT)
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.write_bytes(file.read_bytes())
@@ -48,6 +48,8 @@ def test_everything_lies_under_convviz(wheel: Path) -> None:
         files = {f"convviz/{folder}/{file.name}" for file in (ROOT / "convviz" / folder).glob("*.yaml")}
         assert len(files) > 5 and files <= set(names)
     assert "convviz/train/quick.c" in names
+    assert {f"convviz/explorer/static/explorer.{end}" for end in ("js", "css")} <= set(names)
+    assert not [name for name in names if name.startswith("convviz/explorer/page/")]
     fonts = {f"convviz/fonts/{file.name}" for file in (ROOT / "convviz" / "fonts").iterdir()}
     assert len(fonts) > 4 and fonts <= set(names)
     assert {"convviz/py.typed", "convviz/scenes/__init__.py"} <= set(names)

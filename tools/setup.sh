@@ -1,19 +1,26 @@
 #!/usr/bin/env bash
 # Sets up everything that working on convviz needs: the system libraries of manim's parts, .venv, and
-# convviz in it with the extras named by the first argument (default: all,dev).
-# A second run does nothing until pyproject.toml, constraints.txt, this script or the Python changes.
+# convviz in it with the extras named by the first argument (default: all,dev); for dev also node, npm and Chromium
+# with what they need, where that is possible. A second run does nothing until what the set-up depends on changes.
 # PYTHON=/path/to/python3.x chooses the interpreter.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 extras=${1:-all,dev}
 stamp=.venv/.convviz-setup-$extras
+npm_folders='tests/browser convviz/explorer/page'  # the browser's tests, and the sources of the explorer's page
 
 say() { printf 'setup: %s\n' "$*"; }
 fail() { printf 'setup: %s\n' "$*" >&2; exit 1; }
 
 # What the finished set-up depends on. The folder is part of it: neither a venv nor an editable install moves.
-key() { { cat pyproject.toml constraints.txt tools/setup.sh; pwd; .venv/bin/python -VV; } 2>&1 | cksum; }
+key() {
+  {
+    cat pyproject.toml constraints.txt tools/setup.sh; pwd; .venv/bin/python -VV
+    for folder in $npm_folders; do cat "$folder/package-lock.json"; ls "$folder/node_modules"; done || true
+    command -v node npm "${CHROMIUM:-chromium}" || true
+  } 2>&1 | cksum
+}
 
 if [ -x .venv/bin/python ] && [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$(key)" ]; then
   say "nothing to do (.venv has convviz[$extras])"
@@ -100,5 +107,32 @@ if ! new_enough .venv/bin/python || ! .venv/bin/python -m pip --version >/dev/nu
 fi
 say "installing convviz[$extras]; the first time takes minutes"
 PIP_DISABLE_PIP_VERSION_CHECK=1 .venv/bin/python -m pip install -q -c constraints.txt -e ".[$extras]"
+
+# --- the browser: what the explorer's tests drive, and what builds its page; convviz itself needs none of it --------
+
+browser_lacks() {  # by their Debian names
+  command -v node >/dev/null || echo nodejs
+  command -v npm >/dev/null || echo npm
+  { command -v "${CHROMIUM:-chromium}" || command -v chromium-browser || command -v google-chrome; } >/dev/null ||
+    echo chromium
+}
+
+set_up_browser() {
+  local lacks folder
+  lacks=$(browser_lacks | xargs)
+  # shellcheck disable=SC2086  # a list of words
+  if [ -n "$lacks" ] && ! apt_install $lacks; then
+    say "this machine lacks $lacks: the explorer's tests in a browser will be skipped; install them and run this again"
+  fi
+  command -v npm >/dev/null || return 0
+  for folder in $npm_folders; do
+    [ -f "$folder/package-lock.json" ] || continue
+    npm ci --silent --no-audit --no-fund --prefix "$folder" >/dev/null 2>&1 ||
+      say "npm ci failed in $folder: what needs it will be skipped"
+  done
+}
+
+case ,$extras, in *,dev,*) set_up_browser ;; esac
+
 key >"$stamp"
 say "done: $(.venv/bin/python -V) in .venv, convviz[$extras]"

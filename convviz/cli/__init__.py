@@ -26,6 +26,7 @@ COMMANDS = {
     "convs": "convs",
     "draw": "draw",
     "render": "render",
+    "explore": "explore",
     "checkerboard": "checkerboard",
     "gridding": "gridding",
     "erf": "erf",

@@ -1,0 +1,116 @@
+"""`convviz explore`: an op or a net as one HTML file that needs nothing else."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from convviz.cli.draw import FIELDS
+from convviz.cli.fields import field_options, given, option_of
+from convviz.cli.options import model_options, parse_inputs, parse_treat
+from convviz.cli.output import check_writable, write_whole
+from convviz.errors import ConvvizError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+FOLDER = "outputs"  # where pages go that are given no name
+ENDS = (".html", ".htm")
+
+
+@click.command("explore", short_help="A page to touch: what every cell of an op or of a net reads.")
+@click.argument("what", metavar="OP|MODEL")
+@field_options(*FIELDS)
+@model_options
+@click.option("--layer", metavar="NAME", help="This layer of a net, cut down to a small example.")
+@click.option("--image", metavar="FILE", help="Under a net's input: .png, .jpg or .npy (needs torch).")
+@click.option(
+    "--theme",
+    type=click.Choice(["auto", "light", "dark"]),
+    default="auto",
+    show_default=True,
+    help="auto: as the reader's system is.",
+)
+@click.option("--output", "-o", metavar="FILE", help=f"Default: {FOLDER}/explore_NAME.html.")
+def command(
+    what: str, inputs: tuple[str, ...], weights: str | None, treat: tuple[str, ...], layer: str | None,
+    image: str | None, theme: str, output: str | None, sets: tuple[str, ...], **fields: Any,
+) -> None:  # fmt: skip
+    """Write WHAT as one HTML file: point at a cell and see what it reads and feeds. The file holds all that it needs:
+    no server, no network.
+
+    WHAT is an op or a form (conv, conv_transpose, max_pool ...; convviz draw --list) or a net: a model.yaml, a bundled
+    net or module:callable. Fields of an op are options; sliders on its page change them.
+
+    \b
+    convviz explore conv --kernel-size 3 --stride 2 --input 1x7x7
+    convviz explore conv_transpose -o transposed.html
+    convviz explore resnet50
+    convviz explore resnet50 --layer conv1
+    convviz explore model.yaml --image photo.jpg
+    """
+    own = given(fields, sets)
+    target = Path(output) if output is not None else _default(what, layer)
+    _check(target)
+
+    from convviz.explorer.choose import explored
+    from convviz.explorer.page import page
+
+    settings: dict[str, Any] = dict(
+        input=parse_inputs(inputs), weights=weights, treat=parse_treat(treat) or None
+    )
+    try:
+        picture = None if image is None else _picture(image, what, settings)
+        data = explored(what, own, layer=layer, image=picture, **settings)
+    except ConvvizError as err:
+        options = {*own, "input", "layer", "weights", "treat", "image"}
+        where = option_of(err.where) if err.where in options else err.where
+        raise ConvvizError(err.message, where) from None
+    text = page(data, theme)
+    if output is None:
+        _make_folder()
+    write_whole(target, lambda path: path.write_text(text, encoding="utf-8", newline="\n"))
+    click.echo(target)
+
+
+def _default(what: str, layer: str | None) -> Path:
+    words = [Path(what).stem, *([layer] if layer else [])]
+    name = "_".join("".join(c if c.isalnum() or c in "_-" else "_" for c in word) for word in words)
+    return Path(FOLDER, f"explore_{name[:80]}.html")
+
+
+def _check(target: Path) -> None:
+    """Raises ConvvizError before any work where the page cannot be written."""
+    if target.suffix.lower() not in ENDS:
+        told = f"ends in {target.suffix}" if target.suffix else "has no extension"
+        raise ConvvizError(f"{told}; a page is a file that ends in .html", str(target))
+    if target.parent != Path(FOLDER) or target.parent.exists():
+        check_writable(str(target))
+
+
+def _make_folder() -> None:
+    try:
+        Path(FOLDER).mkdir(exist_ok=True)
+    except OSError as err:
+        raise ConvvizError(
+            f"cannot be made: {err.strerror or err}; name a file with --output", FOLDER
+        ) from None
+
+
+def _picture(file: str, what: str, settings: dict[str, Any]) -> np.ndarray:
+    """The image, resized and cropped to the net's first input."""
+    from convviz.explorer.choose import is_op
+    from convviz.read import read
+
+    if is_op(what):
+        raise ConvvizError(f"goes with a net; {what} is an op", "image")
+    if find_spec("torch") is None:
+        raise ConvvizError("needs torch: pip install 'convviz[torch]'", "image")
+    from convviz.probe.images import load_images
+
+    shape = next(iter(read(what, **settings).inputs.values()))
+    images, _ = load_images(file, shape, most=1)
+    return images[0]

@@ -1,0 +1,1 @@
+"""Interactive pages: an op or a net as one HTML file, or in a notebook."""

@@ -1,0 +1,57 @@
+/** How large cells can be, and how many blocks a panel has side by side, so that all panels fit. */
+import type { Grid } from "./grid";
+
+const LARGEST = 46;
+const SMALLEST = 20;
+const ROOMY = 27; // smaller cells have no room for a second number
+const LABEL = 20; // points above a block with a name
+const GAP = 12; // between blocks
+const BETWEEN = 56; // between panels
+const TITLE = 130; // a panel is at least as wide as its title, see grid.css
+const HEAD = 70; // beside a run of blocks with a name
+
+interface Plan {
+  across: number[];
+  width: number;
+}
+
+/** Sets the sizes of panels for a stage of this width and height; narrow stages have them below each other. */
+export function fit(grids: Grid[], stage: HTMLElement, width: number, height: number): void {
+  const stacked = width < 720;
+  stage.classList.toggle("op-stacked", stacked);
+  let size = LARGEST;
+  let plan = arrange(grids, size, width, height, stacked);
+  while (size > SMALLEST && plan.width > width) {
+    size -= 1;
+    plan = arrange(grids, size, width, height, stacked);
+  }
+  stage.classList.toggle("op-wide", plan.width > width); // then it scrolls by itself
+  stage.classList.toggle("op-tiny", size < ROOMY);
+  stage.style.setProperty("--cell", `${size}px`);
+  grids.forEach((grid, i) => grid.element.style.setProperty("--across", String(plan.across[i])));
+}
+
+/** With cells of a size, the fewest blocks side by side that keep each panel within the height. */
+function arrange(grids: Grid[], size: number, width: number, height: number, stacked: boolean): Plan {
+  const across: number[] = [];
+  const widths = grids.map((grid) => {
+    const blocks = grid.blocks.length;
+    const wide = grid.columns * size;
+    const tall = grid.rows * size + (blocks > 1 ? LABEL : 0);
+    const inner = grid.run;
+    const head = inner > 1 ? HEAD : 0;
+    let columns = inner;
+    if (stacked && !head) columns = Math.max(1, Math.min(blocks, Math.floor((width + GAP) / (wide + GAP))));
+    const needed = (n: number): number => Math.ceil(blocks / n) * (tall + GAP) - GAP;
+    while (!stacked && columns < blocks && needed(columns) > height) columns += inner;
+    columns = Math.min(columns, blocks);
+    const runs = head ? columns / inner : 0;
+    across.push(columns + runs);
+    const tooTall = !stacked && needed(columns) > height && size > SMALLEST;
+    return tooTall ? Infinity : Math.max(TITLE, columns * (wide + GAP) - GAP + runs * head);
+  });
+  const all = stacked
+    ? Math.max(...widths)
+    : widths.reduce((a, b) => a + b, 0) + BETWEEN * (grids.length - 1);
+  return { across, width: all };
+}

@@ -1,0 +1,68 @@
+// Chromium for the Python tests: a line of JSON in, {"call": method, "args": [...]}, and a line of JSON out.
+// Methods are Playwright's own on a page ("click", "hover", "keyboard.press"), and those of `own` below.
+import { createInterface } from "node:readline";
+import { chromium } from "playwright-core";
+
+const PATIENCE = 10_000; // milliseconds that one call may take
+
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM,
+  args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
+});
+let context, page;
+let [faults, requests] = [[], []];
+
+/** Nothing but the opened file and what is written inside it may be asked for. */
+function watch(request) {
+  if (!/^(data|blob|about):/.test(request.url()) && !request.isNavigationRequest()) requests.push(request.url());
+}
+
+const own = {
+  /** A fresh context, as no test may lean on what another left; options are Playwright's for a context. */
+  async open(url, options = {}) {
+    await context?.close();
+    [faults, requests] = [[], []];
+    context = await browser.newContext({ reducedMotion: "no-preference", ...options });
+    await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+    context.setDefaultTimeout(PATIENCE / 2);
+    page = await context.newPage();
+    page.on("request", watch);
+    page.on("console", (line) => {
+      if (["error", "warning"].includes(line.type())) faults.push(line.text());
+    });
+    page.on("pageerror", (error) => faults.push(String(error)));
+    await context.route(/^(https?|wss?|ftp):/, (route) => route.abort());
+    await page.goto(url);
+  },
+  /** What went wrong since the page was opened. */
+  faults: () => ({ faults, requests }),
+  emulate: (options) => page.emulateMedia(options),
+};
+
+/** "keyboard.press" -> the method and the object that it belongs to. */
+function method(name) {
+  const path = name.split(".");
+  const last = path.pop();
+  const owner = path.reduce((object, key) => object[key], page);
+  return (...args) => owner[last](...args);
+}
+
+async function answer({ call, args = [] }) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`${call} took longer than ${PATIENCE} ms`)), PATIENCE);
+  });
+  try {
+    const value = await Promise.race([(own[call] ?? method(call))(...args), late]);
+    return { value: Buffer.isBuffer(value) ? null : (value ?? null) };
+  } catch (error) {
+    return { error: String(error.message ?? error) };
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  process.stdout.write(JSON.stringify(await answer(JSON.parse(line))) + "\n");
+}
+await browser.close();

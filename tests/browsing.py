@@ -1,0 +1,118 @@
+"""A real Chromium for tests: :class:`Browser` drives it through tests/browser/bridge.mjs."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from convviz.explorer.choose import explored
+from convviz.explorer.page import page
+
+FOLDER = Path(__file__).parent / "browser"
+AXE = FOLDER / "node_modules" / "axe-core" / "axe.min.js"
+
+
+def chromium() -> str | None:
+    """The browser to run: ``$CHROMIUM``, or one that is installed."""
+    names = (os.environ.get("CHROMIUM"), "chromium", "chromium-browser", "google-chrome")
+    return next((found for name in names if name and (found := shutil.which(name))), None)
+
+
+def lacking() -> str | None:
+    """Why there can be no browser tests here, or None."""
+    if shutil.which("node") is None:
+        return "node is not installed (tools/setup.sh says how)"
+    if chromium() is None:
+        return "chromium is not installed (tools/setup.sh says how; $CHROMIUM names one)"
+    if not AXE.exists():
+        return f"tests/{FOLDER.name} has no node_modules: npm ci --prefix tests/{FOLDER.name}"
+    return None
+
+
+WIDE, SMALL = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+
+
+class Browser:
+    """A Chromium with one page; every call is Playwright's method of that name on the page."""
+
+    def __init__(self) -> None:
+        self.process = subprocess.Popen(
+            ["node", str(FOLDER / "bridge.mjs")],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, encoding="utf-8",
+            env={**os.environ, "CHROMIUM": chromium() or ""},
+        )  # fmt: skip
+
+    def close(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+
+    def __call__(self, call: str, *args: Any) -> Any:
+        """``browser("click", "#play")``; fails the test where Playwright does."""
+        assert self.process.stdin is not None and self.process.stdout is not None
+        self.process.stdin.write(json.dumps({"call": call, "args": args}) + "\n")
+        self.process.stdin.flush()
+        line = self.process.stdout.readline()
+        assert line, "the browser has ended"
+        answer = json.loads(line)
+        assert "error" not in answer, f"{call}{args}: {answer['error']}"
+        return answer["value"]
+
+    def open(self, file: Path, hash: str = "", **options: Any) -> None:
+        """Open a file in a fresh context; options are Playwright's (``viewport``, ``colorScheme`` ...)."""
+        self("open", file.as_uri() + hash, options)
+
+    def run(self, function: str, *args: Any) -> Any:
+        """What a function, written in JavaScript, returns in the page; it may be async."""
+        return self("evaluate", f"({function})(...{json.dumps(args)})")
+
+    def wait(self, condition: str) -> None:
+        """Until an expression holds, for two seconds; the page's policy keeps Playwright's own way out."""
+        again = "await new Promise((done) => setTimeout(done, 20))"
+        fail = f"if (!({condition})) throw new Error('never came true')"
+        self.run(f"async () => {{ for (let i = 0; i < 100 && !({condition}); i++) {again}; {fail} }}")
+
+    def text(self, selector: str) -> str:
+        return str(self("innerText", selector))
+
+    def clean(self) -> None:
+        """Fails where the console showed an error or a warning, or the page asked for anything at all."""
+        seen = self("faults")
+        assert seen["faults"] == [], seen["faults"]
+        assert seen["requests"] == [], seen["requests"]
+
+    def serious(self) -> list[str]:
+        """What axe-core finds that is serious or critical, with the first element that it names."""
+        self("evaluate", AXE.read_text(encoding="utf-8") + ";0")
+        found = self.run("async () => (await axe.run(document)).violations")
+        return [
+            f"{fault['id']} ({fault['impact']}): {fault['nodes'][0]['html'][:200]}"
+            for fault in found
+            if fault["impact"] in ("serious", "critical")
+        ]
+
+
+class Pages(Browser):
+    """A browser that opens the explorer's pages, each of which is made once."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.folder = folder
+
+    def show(self, what: Any, hash: str = "", theme: str = "auto", look: Any = None, **own: Any) -> Browser:
+        """The page of what ``explored(what, **own)`` chooses; look: options of the context beside the usual ones."""
+        title = what if isinstance(what, str) else what.name
+        file = self.folder / (re.sub(r"\W+", "_", f"{title} {own} {theme}")[:100] + ".html")
+        if not file.exists():
+            file.write_text(page(explored(what, **own), theme), encoding="utf-8")
+        self.open(file, hash, **{"viewport": WIDE, "colorScheme": "light", **(look or {})})
+        self.run("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        return self
