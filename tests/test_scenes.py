@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +35,6 @@ def settings(name: str, which: int | None, **more: Any) -> Settings:
     return Settings.of(**own, **more)
 
 
-@cache
 def told(name: str, which: int | None = None, theme: str = "light") -> story.Story:
     """A scene told to its end without drawing frames; its plans and its record."""
     return film.told(name, settings(name, which, theme=theme), Path("unused"), looking=True)
