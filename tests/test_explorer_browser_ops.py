@@ -107,6 +107,7 @@ def number(text: str) -> float:
     return float(text.strip("()").replace("−", "-").replace("-∞", "-inf"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OPS)
 def test_what_lights_up_is_what_is_read(tab: Open, name: str) -> None:
     kind, fields, shape, view = OPS[name]

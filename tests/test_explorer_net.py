@@ -132,6 +132,7 @@ def random_nets(n: int, seed: int) -> list[Graph]:
     return [random_net(rng) for _ in range(n)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETS)
 def test_units_of_bundled_nets(name: str) -> None:
     graph = convviz.read(name)
