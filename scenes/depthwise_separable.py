@@ -221,7 +221,7 @@ class DepthwiseSeparable(Story):
         self.play(*(FadeIn(row) for row in rows[1:]))
         one, two = saved.weights
         self.say(
-            f"In two steps there are {one:,} in space and {two:,} across channels: {sum(saved.weights):,}."
+            f"In two steps there are {one:,} in space and {two:,} across channels: {saved.total_weights:,}."
         )
         figures = self.figures()
         self.play(FadeIn(figures))
@@ -274,7 +274,7 @@ class DepthwiseSeparable(Story):
 
     def figures(self) -> VGroup:
         """The two steps together."""
-        made = self.row(219, "both steps", sum(self.saved.weights), sum(self.saved.macs), bold=True)
+        made = self.row(219, "both steps", self.saved.total_weights, self.saved.total_macs, bold=True)
         made.add(ink.strokes([[(38, 207), (FIGURES[1], 207)]], self.look.faint_ink, width=0.8))
         return made
 

@@ -37,10 +37,8 @@ class Norms(Story):
     name = "norms"
 
     def prepare(self) -> None:
-        fields, node = self.settings.fields, None
+        fields, node = self.settings.fields, self.settings.node()
         samples = norm_examples.checked_samples(fields.get("batch", norm_examples.SAMPLES))
-        if self.settings.model is not None:
-            node = self.settings.graph()[self.settings.layer or ""]
         shape = None if node else self.settings.input
         if shape is not None and len(shape) > 1:
             batch.fit((samples, *shape), LEFT, head=HEAD)

@@ -13,7 +13,7 @@ from convviz import theme as themes
 from convviz.errors import ConvvizError, nearest
 
 if TYPE_CHECKING:
-    from convviz.graph import Graph
+    from convviz.graph import Graph, Node
     from convviz.plan.model import Plan
 
 Shape = tuple[int, ...]
@@ -100,6 +100,10 @@ class Settings:
         if name is None:
             raise ConvvizError("no net is named", "model")
         return read(name, self.input if self.model else None)
+
+    def node(self) -> Node | None:
+        """The layer of a net that is named; None where none is. Raises ConvvizError for an unknown one."""
+        return None if self.layer is None else self.graph()[self.layer]
 
     def plan(
         self, kind: str, input: Sequence[int] | None = None, view: str | None = None, **defaults: Any

@@ -31,9 +31,7 @@ class WorkedBatch(Story):
 
     # -- numbers -------------------------------------------------------------------------------------------
     def prepare(self) -> None:
-        fields, node = self.settings.fields, None
-        if self.settings.model is not None:
-            node = self.settings.graph()[self.settings.layer or ""]
+        fields, node = self.settings.fields, self.settings.node()
         shape = None if node else self.settings.input
         samples = norm_examples.checked_samples(fields.get("batch", norm_examples.SAMPLES))
         check_size(samples * prod((shape or (1, 2, 2))[1:]))

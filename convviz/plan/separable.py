@@ -131,6 +131,15 @@ class Savings:
     ratio: Fraction
     formula: Formula
 
+    @property
+    def total_weights(self) -> int:
+        """Of both steps."""
+        return sum(self.weights)
+
+    @property
+    def total_macs(self) -> int:
+        return sum(self.macs)
+
 
 def savings(fields: Mapping[str, Any], shape: Shape) -> Savings:
     """What a depthwise separable convolution with these fields needs against a normal one on a map ``(C, *space)``.
