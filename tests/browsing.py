@@ -7,8 +7,11 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from convviz.explorer.choose import explored
 from convviz.explorer.page import page
@@ -116,3 +119,21 @@ class Pages(Browser):
         self.open(file, hash, **{"viewport": WIDE, "colorScheme": "light", **(look or {})})
         self.run("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
         return self
+
+
+# -- fixtures (tests/conftest.py hands them to every test) ------------------------------------------------------------
+Open = Callable[..., Browser]
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
+    made = Pages(tmp_path_factory.mktemp("pages"))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def tab(pages: Pages) -> Iterator[Open]:
+    """Opens a page; whatever a test does there, no error is shown and nothing is asked for."""
+    yield pages.show
+    pages.clean()

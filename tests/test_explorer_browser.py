@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,26 +12,11 @@ import pytest
 import convviz
 from convviz.graph import GraphBuilder
 from convviz.ops import build
-from tests.browsing import SMALL, WIDE, Browser, Pages, lacking
+from tests.browsing import SMALL, WIDE, Open, Pages, lacking
 
 pytestmark = pytest.mark.skipif(lacking() is not None, reason=str(lacking()))
 
 NASTY = "<script>alert(1)</script><img src=x onerror=alert(2)>"
-Open = Callable[..., Browser]
-
-
-@pytest.fixture(scope="module")
-def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
-    made = Pages(tmp_path_factory.mktemp("pages"))
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def tab(pages: Pages) -> Iterator[Open]:
-    """Opens a page; whatever a test does there, no error is shown and nothing is asked for."""
-    yield pages.show
-    pages.clean()
 
 
 # -- every page -----------------------------------------------------------------------------------------------

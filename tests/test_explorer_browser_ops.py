@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
 from itertools import product
 from math import prod
 from random import Random
@@ -18,12 +17,11 @@ from convviz.ops import build
 from convviz.ops.base import Op, Shape
 from convviz.ops.relations import inside
 from convviz.plan.reach import cells_read
-from tests.browsing import SMALL, Browser, Pages, lacking
+from tests.browsing import SMALL, Open, lacking
 
 pytestmark = pytest.mark.skipif(lacking() is not None, reason=str(lacking()))
 
 ASKED = 10  # settings and cells of each page
-Open = Callable[..., Browser]
 
 DATA = "() => JSON.parse(document.getElementById('data').textContent)"
 # Follows links, and tells what is lit and what is written of each.
@@ -48,20 +46,6 @@ FOLLOW = """async (states) => {
   }
   return found;
 }"""
-
-
-@pytest.fixture(scope="module")
-def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
-    made = Pages(tmp_path_factory.mktemp("pages"))
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def tab(pages: Pages) -> Iterator[Open]:
-    """Opens a page; whatever a test does there, no error is shown and nothing is asked for."""
-    yield pages.show
-    pages.clean()
 
 
 # Each at its own settings and at every one that its sliders reach: in one dimension, in groups, with a border, in
