@@ -71,11 +71,26 @@ def test_feeds_of_a_table_is_the_inverse_of_taps(lazy: bool) -> None:
         t = random_table(rng)
         rows = t.rows
         if lazy:
-            t = Table(Rows(t.period, lambda p, rows=rows: rows[p], ordered=True), t.advance)
+            row = rows.__getitem__
+            t = Table(Rows(t.period, row, hull=row), t.advance)
         units, cells = range(-30, 40), range(-5, 12)
         forth = {(i, o) for o in units for i in t.taps(o).cells if i in cells}
         back = {(i, o) for i in cells for o in t.feeds(i).cells if o in units}
         assert forth == back, (rows, t.advance)
+
+
+@pytest.mark.parametrize("mode", ["nearest", "nearest-exact", "linear", "cubic"])
+@pytest.mark.parametrize("corners", [False, True])
+def test_feeds_of_a_resize_runs_from_the_first_to_the_last_that_reads(mode: str, corners: bool) -> None:
+    """Where an output lies exactly on a cell it reads that alone, so cubic rows are not in order."""
+    for scale in sorted({Fraction(p, q) for p in range(1, 13) for q in range(1, 13)}):
+        r = Sampling(mode, scale, corners).relation()
+        for i in range(-4, 9):
+            near = range(int((i - 4) / scale) - 4, int((i + 5) / scale) + 5)
+            true = [o for o in near if i in r.taps(o).cells]
+            fed = sorted(r.feeds(i).cells)
+            assert [o for o in fed if i in r.taps(o).cells] == true, (scale, i)
+            assert not fed or (fed[0] in true and fed[-1] in true), (scale, i)
 
 
 def test_jump_and_period_say_when_the_pattern_repeats() -> None:

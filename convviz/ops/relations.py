@@ -140,13 +140,21 @@ class Table:
         return Taps(range(row.start + move, row.stop + move, row.step), range(len(row)))
 
     def feeds(self, i: int) -> Taps:
-        """By bisection where the rows are in order, else by looking through the outputs whose rows can reach ``i``."""
-        if isinstance(self.rows, Rows) and self.rows.ordered and self.advance:
-            row = self.rows[0]  # whole periods that certainly lie before and behind all the hits
+        """The outputs from the first that reads ``i`` to the last; between them may be some that do not.
+
+        By bisection where the rows have a hull, else by looking through the outputs whose rows can reach ``i``.
+        """
+        if isinstance(self.rows, Rows) and self.rows.hull and self.advance:
+            hull = Table(Rows(self.period, self.rows.hull), self.advance)
+            row = hull.rows[0]  # whole periods that certainly lie before and behind all the hits
             low = ((i - row[-1]) // self.advance - 1) * self.period
             high = ((i - row[0]) // self.advance + 2) * self.period
-            first = bisect_left(range(low, high), i, key=lambda o: self.taps(o).cells[-1]) + low
-            last = bisect_right(range(low, high), i, key=lambda o: self.taps(o).cells[0]) + low
+            first = bisect_left(range(low, high), i, key=lambda o: hull.taps(o).cells[-1]) + low
+            last = bisect_right(range(low, high), i, key=lambda o: hull.taps(o).cells[0]) + low
+            while first < last and i not in self.taps(first).cells:
+                first += 1
+            while first < last and i not in self.taps(last - 1).cells:
+                last -= 1
             return Taps(range(first, max(first, last)), range(max(0, last - first)))
         reach = max(
             (
@@ -169,12 +177,13 @@ class Table:
 class Rows(Sequence[range]):
     """``period`` rows that are computed when asked for, so that a period of 10**12 allocates nothing.
 
-    ``ordered``: no row is empty, and first and last cells never fall from one row to the next.
+    ``hull``: rows that hold these, not empty and of step 1, whose first and last cells never fall from one to the
+    next; where these rows are such themselves, they are their own hull.
     """
 
     period: int
     row: Callable[[int], range]
-    ordered: bool = False
+    hull: Callable[[int], range] | None = None
 
     def __len__(self) -> int:
         return self.period
@@ -203,7 +212,11 @@ def adaptive(n: int, m: int) -> Relation:
     g = gcd(n, m)
     if n % m == 0:
         return Window(kernel=n // m, stride=n // m)
-    return Table(Rows(m // g, lambda o: range(o * n // m, -(-(o + 1) * n // m)), True), n // g)
+
+    def row(o: int) -> range:
+        return range(o * n // m, -(-(o + 1) * n // m))
+
+    return Table(Rows(m // g, row, hull=row), n // g)
 
 
 def whole(n: int, out: int) -> Blocks:

@@ -72,10 +72,14 @@ class Sampling:
 
     def __call__(self, o: int) -> range:
         x = self.position(o)
-        at = math.floor(x)
-        if x == at or self.mode.startswith("nearest"):
-            return range(at, at + 1)
-        return range(at, at + 2) if self.mode == "linear" else range(at - 1, at + 3)
+        exact = x == math.floor(x) or self.mode.startswith("nearest")
+        return range(math.floor(x), math.floor(x) + 1) if exact else self.around(o)
+
+    def around(self, o: int) -> range:
+        """The cells that are mixed, and where the output lies exactly on one of them those that have no weight."""
+        at = math.floor(self.position(o))
+        before, behind = {"linear": (0, 2), "cubic": (1, 3)}.get(self.mode, (0, 1))
+        return range(at - before, at + behind)
 
     def weights(self, o: int) -> tuple[float, ...]:
         """In step with the range of cells."""
@@ -96,7 +100,7 @@ class Sampling:
                 if advance == len(row) == 1
                 else Window(len(row), advance, padding=-row.start, border="replicate")
             )
-        return Table(Rows(turn, self, ordered=True), advance, border="replicate")
+        return Table(Rows(turn, self, hull=self.around), advance, border="replicate")
 
     def matrix(self, n: int, out: int) -> Array:
         """(out, n): what multiplies each input cell; cells outside are the nearest one inside."""
