@@ -234,6 +234,8 @@ DOWN = {
         ],
         "[2, 64, 64]",
     ),
+    "bicubic, smaller": (["upsample: {size: [49, 49], mode: bicubic}"], "[1, 63, 63]"),
+    "bicubic, larger": (["upsample: {size: [63, 63], mode: bicubic}"], "[1, 49, 49]"),
     "adaptive": (["adaptive_avg_pool: 40", "conv: {out_channels: 2, kernel_size: 3}"], "[1, 60, 60]"),
     "unet": (
         [
