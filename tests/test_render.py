@@ -201,8 +201,9 @@ def test_a_time_limit_ends_all_that_a_worker_has_started(fake: Path, tmp_path: P
 
 
 SLOW = """
-import sys
+import signal, sys
 sys.path[:] = {path!r}
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which tests that run in the background ignore
 from convviz.render import jobs
 jobs.command = lambda: {fake!r}
 from convviz.cli import main
