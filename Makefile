@@ -16,8 +16,8 @@ endef
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: ## install system libraries, .venv and convviz[all,dev]; quick the second time
-	@PYTHON='$(PYTHON)' tools/setup.sh all,dev
+setup: ## install system libraries, .venv and convviz[all,dev,docs]; quick the second time
+	@PYTHON='$(PYTHON)' tools/setup.sh all,dev,docs
 
 demo: setup ## set up, then show what convviz does on bundled nets
 	$(call show,list nets)
@@ -56,7 +56,6 @@ bench: setup ## set up with the bench extra, then run every benchmarks/*.py
 	for file in "$${files[@]}"; do printf '\n$$ python %s\n' "$$file"; $(BIN)/python "$$file"; done
 
 docs: setup ## write docs/cli.md and docs/corrections.md, and build the site into outputs/site
-	@tools/setup.sh docs
 	@$(BIN)/python tools/cli_reference.py
 	@$(BIN)/python tools/corrections.py
 	@$(BIN)/python tools/site_build.py

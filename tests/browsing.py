@@ -27,7 +27,14 @@ def chromium() -> str | None:
 
 
 def lacking() -> str | None:
-    """Why there can be no browser tests here, or None."""
+    """Why there can be no browser tests here, or None; with $CONVVIZ_BROWSER=required that is an error."""
+    why = _lacking()
+    if why and os.environ.get("CONVVIZ_BROWSER") == "required":
+        raise pytest.UsageError(f"$CONVVIZ_BROWSER asks for tests in a browser, but {why}")
+    return why
+
+
+def _lacking() -> str | None:
     if shutil.which("node") is None:
         return "node is not installed (tools/setup.sh says how)"
     if chromium() is None:
@@ -88,9 +95,13 @@ class Browser:
 
     def clean(self) -> None:
         """Fails where the console showed an error or a warning, or the page asked for anything at all."""
-        seen = self("faults")
-        assert seen["faults"] == [], seen["faults"]
-        assert seen["requests"] == [], seen["requests"]
+        assert self("faults")["faults"] == []
+        self.only_itself()
+
+    def only_itself(self) -> None:
+        """Fails where the page asked for anything but itself."""
+        asked = self("faults")["requests"]
+        assert asked == [], asked
 
     def serious(self) -> list[str]:
         """What axe-core finds that is serious or critical, with the first element that it names."""
@@ -122,6 +133,16 @@ class Pages(Browser):
 
 
 # -- fixtures (tests/conftest.py hands them to every test) ------------------------------------------------------------
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """A run that left out all that a browser would have shown says so at its end."""
+    why = lacking()
+    left = [
+        report for report in terminalreporter.stats.get("skipped", []) if why and why in str(report.longrepr)
+    ]
+    if left:
+        terminalreporter.write_line(f"{len(left)} tests in a browser were skipped: {why}", yellow=True)
+
+
 Open = Callable[..., Browser]
 
 

@@ -11,7 +11,7 @@ for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 
 import pytest  # noqa: E402
 
-from tests.browsing import pages, tab  # noqa: E402, F401  (fixtures of every test in a browser)
+from tests.browsing import pages, pytest_terminal_summary, tab  # noqa: E402, F401  (of every test in a browser)
 
 KEPT = 4  # of a slow test's cases every so-manieth is run, the first always
 

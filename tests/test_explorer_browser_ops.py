@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from itertools import product
 from math import prod
 from random import Random
@@ -12,18 +11,24 @@ from urllib.parse import urlencode
 import numpy as np
 import pytest
 
-from convviz.explorer.op import example_of, first
+import convviz
+from convviz.analysis.norms.normalize import normalize
+from convviz.errors import ConvvizError
+from convviz.explorer.knobs import SIZE, label, settings, turning
+from convviz.explorer.norms import chosen_of, knobs_of, method_of
+from convviz.explorer.op import example_of, first, layer_data, narrow, outputs, shown_on
 from convviz.ops import build
 from convviz.ops.base import Op, Shape
+from convviz.ops.conv import Conv
 from convviz.ops.relations import inside
+from convviz.plan.of_model import candidates
 from convviz.plan.reach import cells_read
-from tests.browsing import SMALL, Open, lacking
+from tests.browsing import SMALL, Browser, Open, lacking
 
 pytestmark = pytest.mark.skipif(lacking() is not None, reason=str(lacking()))
 
 ASKED = 10  # settings and cells of each page
 
-DATA = "() => JSON.parse(document.getElementById('data').textContent)"
 # Follows links, and tells what is lit and what is written of each.
 FOLLOW = """async (states) => {
   const keys = (selector) => [...document.querySelectorAll(selector)].map((e) => e.dataset.key.split(",").map(Number));
@@ -35,7 +40,7 @@ FOLLOW = """async (states) => {
     }
     const term = (e) => [e.querySelector(".op-weight"), e.querySelector(".op-in")].map((part) => part?.textContent);
     found.push({
-      hash: location.hash,
+      headline: document.querySelector(".op-headline").textContent,
       read: keys(".op-input .op-read:not(.op-stuffed)"),
       fed: keys(".op-output .op-fed"),
       terms: [...document.querySelectorAll(".op-sum .op-term")].map(term),
@@ -73,20 +78,6 @@ OPS: dict[str, tuple[str, dict[str, Any], Shape | None, str]] = {
 }
 
 
-def settings(data: dict[str, Any], rng: Random) -> list[dict[str, str]]:
-    """Settings of the sliders that are valid, as the link has them."""
-    knobs = data["knobs"]
-    every = product(*(knob["labels"] for knob in knobs))
-    valid = [labels for labels, state in zip(every, data["settings"], strict=True) if state is not None]
-    chosen = [rng.choice(valid) for _ in range(ASKED)]
-    return [dict(zip((knob["field"] for knob in knobs), labels, strict=True)) for labels in chosen]
-
-
-def value(label: str) -> Any:
-    words = {"yes": True, "no": False}
-    return words[label] if label in words else int(label) if re.fullmatch(r"\d+", label) else label
-
-
 def number(text: str) -> float:
     return float(text.strip("()").replace("−", "-").replace("-∞", "-inf"))
 
@@ -95,32 +86,70 @@ def number(text: str) -> float:
 @pytest.mark.parametrize("name", OPS)
 def test_what_lights_up_is_what_is_read(tab: Open, name: str) -> None:
     kind, fields, shape, view = OPS[name]
-    rng, browser = Random(name), tab(kind, fields=fields, input=shape)
-    base, shape = first(example_of(kind), dict(fields), shape)
-    asked = []
-    for words in settings(browser.run(DATA), rng):
-        op = build(base.kind, {**base.fields(), **{k: value(v) for k, v in words.items()}}, len(shape) - 1)
-        cell = tuple(rng.randrange(n) for n in op.shape(shape))
-        given = tuple(rng.randrange(n) for n in shape)
-        asked += [(op, words, "output", cell, cell)]
-        asked += [(op, words, "input", given, tuple(i * step for i, step in zip(given, steps(op, view))))]
+    browser = tab(kind, fields=fields, input=shape)
+    check(browser, *first(example_of(kind), dict(fields), shape), view, Random(name))
+
+
+def check(browser: Browser, base: Op, shape: Shape, view: str, rng: Random, asked: int = ASKED) -> None:
+    """Fails where what the page lights and adds up is not the library's, at settings drawn from all that it has."""
+    found, boxes = turning(base.kind, base.fields(), shape, lambda setting: outputs(base, shape, setting))
+    every = [setting for _, setting in settings(found, boxes)]
+    spots: list[Any] = []
+    while len(spots) < 2 * asked:  # of a convolution a third of them are weights
+        setting = every[0] if not spots else rng.choice(every)
+        values, size = shown_on(base, shape, setting)
+        try:
+            op = build(base.kind, values, len(size) - 1)
+            out = op.shape(size)
+        except ConvvizError:
+            continue
+        words = {field: label(value) for field, value in setting.items()} | ({"view": view} if view else {})
+        cell, given = (tuple(rng.randrange(n) for n in ends) for ends in (out, size))
+        shown = tuple(i * step for i, step in zip(given, steps(op, view)))
+        spots += [(op, size, words, "output", cell, cell), (op, size, words, "input", given, shown)]
+        if isinstance(op, Conv):
+            weight = tuple(rng.randrange(n) for n in op.weights(size)["weight"])
+            spots.append((op, size, words, "kernel", weight, weight))
     links = [
-        urlencode(
-            {**words, **({"view": view} if view else {}), "at": f"{role}:{','.join(map(str, cell))}"},
-            safe=",:",
-        )
-        for _, words, role, _, cell in asked
+        urlencode({**words, "at": f"{role}:{','.join(map(str, cell))}"}, safe=",:")
+        for *_, words, role, _, cell in spots
     ]
-    for (op, words, role, cell, _), found in zip(asked, browser.run(FOLLOW, links), strict=True):
-        about = f"{name} {words} {role} {cell}"
+    for (op, size, words, role, cell, _), seen in zip(spots, browser.run(FOLLOW, links), strict=True):
+        about = f"{words} {role} {cell}"
+        assert seen["headline"].endswith(f"gives {'×'.join(map(str, op.shape(size)))}"), about
         if role == "output":
-            assert real(found["read"], op, shape, view) == reads(op, shape, cell), about
-            adds_up(found, about)
+            assert real(seen["read"], op, size, view) == reads(op, size, cell), about
+            adds_up(seen, about)
+        elif role == "kernel":
+            assert {tuple(at) for at in seen["read"]} == met(op, size, cell), about
         else:
-            outs = product(*map(range, op.shape(shape)))
-            fed = {o for o in outs if cell in reads(op, shape, o)}
-            kept = {tuple(o) for o in found["fed"] if all(0 <= i < n for i, n in zip(o, op.shape(shape)))}
+            outs = product(*map(range, op.shape(size)))
+            fed = {o for o in outs if cell in reads(op, size, o)}
+            kept = {tuple(o) for o in seen["fed"] if all(0 <= i < n for i, n in zip(o, op.shape(size)))}
             assert kept == fed, about
+
+
+LAYERS = {
+    "alexnet": "conv1",
+    "mobilenet_v2": "inverted5.narrow1.depthwise_conv1",
+    "cifar_s7_small": "grouped1.conv1",
+    "patchgan": "conv1",
+    "wavenet": "",
+    "resnet18": "max_pool1",
+    "unet": "",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("net", LAYERS)
+def test_a_layer_of_a_net_is_the_library_s_and_says_what_was_cut(tab: Open, net: str) -> None:
+    graph = convviz.read(net)
+    wanted = {"wavenet": "conv", "unet": "conv_transpose"}
+    name = LAYERS[net] or next(n.name for n in graph.nodes[5:] if n.op.kind == wanted[net])
+    browser = tab(net, layer=name)
+    assert browser.text(".op-cut") == layer_data(graph, name)["cut"]
+    op, (shape, *_) = narrow(next(iter(candidates(graph[name]))))
+    check(browser, op, shape, "scatter" if op.kind == "conv_transpose" else "", Random(net), asked=3)
 
 
 def reads(op: Op, shape: Shape, cell: tuple[int, ...]) -> set[tuple[int, ...]]:
@@ -129,6 +158,17 @@ def reads(op: Op, shape: Shape, cell: tuple[int, ...]) -> set[tuple[int, ...]]:
         at = op.forward(np.arange(prod(shape)).reshape(1, *shape))[0][cell]
         return {tuple(int(i) for i in np.unravel_index(int(at), shape))}
     return set(cells_read(op.reads(shape)[0], shape, op.shape(shape), cell))
+
+
+def met(op: Conv, shape: Shape, weight: tuple[int, ...]) -> set[tuple[int, ...]]:
+    """The cells that a weight multiplies, those of the padding by their own places."""
+    (axes,) = (reads.axes for reads in op.reads(shape))
+    channel = axes[0].relation.taps(weight[0]).cells[weight[1]]
+    space = [
+        [window.taps(o).cells[tap] for o in range(m)]
+        for window, tap, m in zip(op.windows(), weight[2:], op.shape(shape)[1:], strict=True)
+    ]
+    return set(product([channel], *space))
 
 
 def steps(op: Op, view: str) -> tuple[int, ...]:
@@ -169,8 +209,8 @@ def test_pointing_lights_and_leaving_returns(tab: Open) -> None:
     assert browser.run(LIT) == 9 and "Output (0, 0) reads 9 input cells" in browser.text(".op-explain")
     browser("hover", IN.format("0,0,0"))
     assert "feeds 1 output." in browser.text(".op-explain")
-    browser("hover", '.op-kernel [data-key="0,0,0,0"]')
-    assert "joins 25 pairs" in browser.text(".op-explain")
+    browser("hover", '.op-kernel [data-key="0,0,2,2"]')
+    assert "joins 25 pairs" in browser.text(".op-explain") and browser.run(LIT) == 25
     browser("hover", "h1")
     assert "Output (2, 2)" in browser.text(".op-explain")
 
@@ -192,20 +232,16 @@ def test_a_click_pins_and_keys_move(tab: Open) -> None:
 def test_the_page_can_be_used_without_a_pointer(tab: Open) -> None:
     browser = tab("conv")
     seen = []
-    for _ in range(14):
+    for _ in range(18):
         browser("keyboard.press", "Tab")
         seen.append(
             browser.run("() => { const e = document.activeElement; return e.id || e.ariaLabel || e.role }")
         )
-    wanted = [
-        "op-kernel_size",
-        "op-stride",
-        "op-padding",
-        "op-dilation",
-        "op-padding_mode",
-        "Step",
-        "Copy PyTorch",
-    ]
+    fields = (
+        *("kernel_size", "stride", "padding", "dilation", "input_size"),
+        *("in_channels", "out_channels", "groups", "padding_mode", "bias"),
+    )
+    wanted = [*(f"op-{field}" for field in fields), "Play", "Step", "Copy PyTorch"]
     assert [name for name in seen if name in wanted] == wanted, seen
     assert sum("row" in str(name) for name in seen) == 3  # one cell of each grid
 
@@ -216,13 +252,32 @@ def test_sliders_change_everything_and_keep_to_what_is_valid(tab: Open) -> None:
     browser("keyboard.press", "ArrowRight")
     assert "stride 2" in browser.text(".op-headline") and "stride=2" in browser.text(".op-cards")
     assert browser.run("() => document.querySelectorAll('.op-output [data-key]').length") == 9
+    assert "1×3×3" in browser.text(".op-facts")
     browser("focus", "#op-kernel_size")
     browser("keyboard.press", "End")
     browser("focus", "#op-dilation")
     browser("keyboard.press", "End")  # kernel 5 with dilation 3 spans 13 of 7 cells
     assert browser.run("() => document.querySelector('#op-dilation').value") == "0"
-    browser("selectOption", "#op-padding_mode", "circular")
-    assert "circular" in browser.text(".op-cards")
+    assert "Not possible: kernel_size 5 with dilation 3 (spans 13)" in browser.text(".op-moved")
+    browser("focus", "#op-input_size")
+    browser("keyboard.press", "End")
+    assert "on 1×10×10" in browser.text(".op-headline") and browser.text(".op-moved") == ""
+
+
+def test_a_knob_that_is_turned_takes_others_along_and_says_so(tab: Open) -> None:
+    browser = tab("conv")
+    browser("focus", "#op-groups")
+    browser("keyboard.press", "ArrowRight")
+    assert "Grouped convolution" in browser.text(".op-headline") or "Depthwise" in browser.text(
+        ".op-headline"
+    )
+    assert browser.text(".op-moved") == "Moved along: in channels 2, out channels 2."
+    assert "groups=2" in browser.run("() => location.hash")
+    browser("selectOption", "#op-padding_mode", {"label": "circular"})
+    assert "padding mode circular" in browser.text(".op-headline")
+    assert "in channels 1, out channels 1, groups 1" in browser.text(".op-moved")
+    browser("selectOption", "#op-bias", {"label": "no"})
+    assert "bias=False" in browser.text(".op-cards")
 
 
 def test_the_scrubber_plays(tab: Open) -> None:
@@ -230,6 +285,8 @@ def test_the_scrubber_plays(tab: Open) -> None:
     browser("focus", "[aria-label=Step]")
     browser("keyboard.press", "Home")
     assert "1 of 25" in browser.text(".op-told") and browser.run(PINNED) == "0,0,0"
+    waiting = "() => document.querySelectorAll('.op-output .op-waiting').length"
+    assert browser.run(waiting) == 24  # what comes later is not yet written
     browser("click", ".op-play")
     browser.wait("document.querySelector('.op-told').textContent.startsWith('3 of')")
     browser("click", ".op-play")
@@ -275,3 +332,95 @@ def test_a_norm_shows_who_shares(tab: Open) -> None:
     )
     assert keys and {key.split(",")[1] for key in keys} == {"1"}
     assert "mean" in browser.text(".op-explain") and "variance" in browser.text(".op-explain")
+
+
+METHOD = """(key) => {
+  const rows = [...document.querySelectorAll(".op-statistics dd")].map((e) => e.textContent);
+  const lit = [...document.querySelectorAll(".op-input .op-shared")].map((e) => e.dataset.key);
+  return { lit, last: rows[rows.length - 1], headline: document.querySelector(".op-headline").textContent };
+}"""
+
+
+@pytest.mark.parametrize("kind, sample", [("batch_norm", (4, 2, 2)), ("group_norm", (6, 3))])
+def test_every_norm_lights_the_set_and_shows_the_result(tab: Open, kind: str, sample: Shape) -> None:
+    browser, rng = tab(kind, input=sample), Random(kind)
+    asked = {"num_groups": 2} if kind == "group_norm" else {}
+    found = knobs_of(kind, asked, None, sample)
+    every = [chosen for _, chosen in chosen_of(found)]
+    checked = 0
+    for chosen in rng.sample(every, 12):
+        shape = (chosen["samples"], chosen["channels"], *chosen[SIZE])
+        cell = tuple(rng.randrange(n) for n in shape)
+        words = {field: label(value) for field, value in chosen.items()}
+        key = ",".join(map(str, cell))
+        browser.run(
+            "(hash) => { location.hash = hash }", urlencode({**words, "at": f"output:{key}"}, safe=",:")
+        )
+        browser.run("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
+        seen = browser.run(METHOD, key)
+        x = browser.run(
+            "() => [...document.querySelectorAll('.op-input .op-value')].map((e) => Number(e.textContent))"
+        )
+        try:
+            wanted = normalize(np.array(x, dtype=float).reshape(shape), **method_of(chosen, None))
+        except (ConvvizError, ValueError):
+            continue  # such a setting the page has not got
+        checked += 1
+        label_ = wanted.labels[cell]
+        cells = {",".join(map(str, at)) for at in np.ndindex(*shape) if wanted.labels[at] == label_}
+        assert set(seen["lit"]) == (cells if wanted.live else {key}), words
+        assert number(seen["last"].split(" = ")[-1].split(" ≈ ")[-1]) == pytest.approx(
+            wanted.output[cell], abs=1e-3
+        )
+    assert checked >= 8
+
+
+def test_the_overlap_s_map_is_joined_with_the_grids(tab: Open) -> None:
+    browser = tab("conv_transpose")
+    browser("hover", '.op-heat [data-at="2,3"]')
+    assert browser.text(".op-heat-told") == "output (2, 3): 2 products"
+    assert "Output (2, 3) reads 2 input cells" in browser.text(".op-explain")
+    browser("click", '.op-heat [data-at="2,3"]')
+    assert browser.run(PINNED) == "0,2,3"
+    browser("hover", "h1")
+    assert "checkerboard" in browser.text(".op-heat-told")
+    browser = tab("conv")
+    browser("hover", '.op-heat [data-at="0,1"]')
+    assert browser.text(".op-heat-told") == "input (0, 1): 2 reads" and "feeds 2 outputs" in browser.text(
+        ".op-explain"
+    )
+
+
+def test_slices_of_three_dimensions_are_named(tab: Open) -> None:
+    browser = tab("conv", input=(1, 4, 4, 4))
+    names = "(role) => [...document.querySelectorAll(`.op-${role} .op-label`)].map((e) => e.textContent)"
+    assert browser.run(names, "input") == [f"slice {i}" for i in range(4)]
+    assert browser.run(names, "kernel") == [f"slice {i}" for i in range(3)]
+    browser("click", OUT.format("0,1,1,1"))
+    assert browser.run(LIT) == 27
+    browser("keyboard.press", "ArrowUp")
+    browser("keyboard.press", "ArrowUp")  # beyond the edge of a slice lies the slice before
+    assert browser.run(PINNED) == "0,0,1,1"
+
+
+# Moves the pointer between five cells, and tells how long the page's script takes at least for the slowest of them:
+# what else the machine does must not count.
+MOVE = """(selector) => {
+  const cells = [...document.querySelectorAll(selector)];
+  const five = [0, 1, 2, 3, 4].map((i) => cells[Math.floor(((cells.length - 1) * i) / 4)]);
+  const least = five.map(() => Infinity);
+  for (let turn = 0; turn < 8; turn++) {
+    five.forEach((cell, i) => {
+      const start = performance.now();
+      cell.dispatchEvent(new PointerEvent("pointerover", { bubbles: true }));
+      least[i] = Math.min(least[i], performance.now() - start);
+    });
+  }
+  return Math.max(...least);
+}"""
+
+
+@pytest.mark.parametrize("role", ["input", "output"])
+def test_pointing_is_fast_on_the_largest_grids(tab: Open, role: str) -> None:
+    browser = tab("conv", fields={"padding": 1}, input=(1, 44, 44))
+    assert browser.run(MOVE, f".op-{role} [data-key]") < 4  # milliseconds; some .3 on a quiet machine

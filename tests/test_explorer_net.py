@@ -281,7 +281,7 @@ def test_layers_are_those_of_the_rf_command() -> None:
     data, told_by_rf = net_data(graph), rf_data(receptive_field(graph))
     for mine, theirs in zip(data["layers"], told_by_rf["layers"], strict=True):
         assert {key: mine[key] for key in theirs} == theirs
-    assert data["totals"] == told_by_rf["totals"]
+    assert data["totals"] == told_by_rf["totals"] | {"layers": len(graph.nodes)}
 
 
 @pytest.mark.parametrize("rows", ["blocks", "layers"])
@@ -314,12 +314,19 @@ def test_a_huge_net_is_cut_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     ]
 
 
-def test_maps_too_long_to_draw(tmp_path: Path) -> None:
+def test_rows_too_many_to_write_down(tmp_path: Path) -> None:
+    """A layer whose units all read by rows of their own is listed, and so is what reads it; nothing is guessed."""
     file = tmp_path / "long.yaml"
-    file.write_text("name: long\ninput: [1, 100000]\nlayers:\n  - conv: {out_channels: 1, kernel_size: 3}\n")
-    assert net_data(convviz.read(str(file)))["notes"] == [
-        "The input is 100000: maps longer than 4,096 units are listed, but not drawn."
-    ]
+    file.write_text(
+        "name: long\ninput: [1, 100003]\nlayers:\n  - conv: {out_channels: 1, kernel_size: 3}\n"
+        "  - adaptive_avg_pool: 9000\n  - relu\n"
+    )
+    data = net_data(convviz.read(str(file)))
+    (note,) = data["notes"]
+    assert note.startswith("The units of adaptive_avg_pool1 read cells by 9,000 different rows")
+    assert [layer["map"] for layer in data["layers"]] == [[100001], None, None]
+    assert [layer["why"] for layer in data["layers"]] == [None, note, note]
+    assert len(json.dumps(data)) < 10_000
 
 
 def test_image_and_effective_field() -> None:

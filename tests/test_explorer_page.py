@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -12,7 +13,6 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-import convviz
 from convviz import ConvvizError
 from convviz.cli import main
 from convviz.explorer import page as pages
@@ -114,7 +114,10 @@ def test_the_page_has_the_colours_of_the_theme() -> None:
 def test_the_theme_is_the_reader_s_unless_told() -> None:
     for theme, schemes in (("auto", "light dark"), ("light", "light"), ("dark", "dark")):
         text = page({"page": "op", "name": "conv"}, theme)
-        assert f'name="color-scheme" content="{schemes}"' in text and f'{{"theme":"{theme}"}}' in text
+        assert (
+            f'name="color-scheme" content="{schemes}"' in text
+            and f'{{"theme":"{theme}","link":true}}' in text
+        )
     with pytest.raises(
         ConvvizError, match="theme: must be one of auto, light, dark, got 'drak'; did you mean"
     ):
@@ -158,9 +161,22 @@ def test_an_image_lies_under_the_input(here: Path) -> None:
     )
 
 
-def test_resnet50_stays_small(here: Path) -> None:
-    assert run("explore", "resnet50", "-o", "x.html").exit_code == 0
-    assert (here / "x.html").stat().st_size < 1_000_000
+# The kinds of pages, and what their files may hold: bytes that go into a mail.
+SIZES = {
+    "conv": 3,
+    "conv_transpose": 3,
+    "batch_norm": 2,
+    "separable_conv": 3,
+    "code8": 1,
+    "unet": 1,
+    "resnet50": 1,
+}
+
+
+@pytest.mark.parametrize("what", SIZES)
+def test_files_stay_small(here: Path, what: str) -> None:
+    assert run("explore", what, "-o", "x.html").exit_code == 0
+    assert (here / "x.html").stat().st_size < SIZES[what] * 1_000_000
 
 
 REFUSED = {
@@ -168,7 +184,6 @@ REFUSED = {
     "explore cnov": "no op, form or net 'cnov'; did you mean 'conv'?",
     "explore resnet5": "no op, form or net 'resnet5'; did you mean 'resnet",
     "explore none.yaml": "'none.yaml': no such file",
-    "explore lstm": "no page for 'lstm'",
     "explore conv --strid 2": "no such option --strid; did you mean '--stride'?",
     "explore conv --num-groups 2": "--num-groups: unknown field of conv",
     "explore conv --set stride=two": "--stride: must be",
@@ -199,6 +214,55 @@ def test_bad_input_is_told_in_one_line(here: Path, line: str) -> None:
     assert [path.name for path in here.iterdir()] == ["file"] and not found.stdout
 
 
+# -- random lines ---------------------------------------------------------------------------------------------
+OPTIONS = {
+    "--kernel-size": ("1", "2", "3", "0", "-1", "1,2", "x", ""), "--stride": ("1", "2", "3", "0", "2,1", "1.5"),
+    "--padding": ("0", "1", "same", "valid", "-1", "9"), "--dilation": ("1", "2", "0"), "--groups": ("1", "2", "3"),
+    "--input": ("1x7x7", "2x6x6", "1x9", "1x4x4x4", "0x4x4", "7", "1xq", "", "a=1x4x4"), "--bias": ("true", "maybe"),
+    "--set": ("stride=2", "x", "=", "kernel_size=[1,", "affine=false"), "--theme": ("dark", "blue", ""),
+    "--layer": ("conv1", "conv2", "<script>", "", "input"), "--image": ("image.npy", "file.html", "none.png", "here"),
+    "--wrt": ("input", "x"), "--weights": ("none.pt",), "--treat": ("a=b", "x"), "--erf-layer": ("conv1",),
+    "-o": ("new.html", "<b>.html", "file.html", "here/x.htm", "here.html", "file.html/x.html", "x.png", "", ".html"),
+}  # fmt: skip
+SOURCES = (
+    "conv", "conv_transpose", "max_pool", "relu", "group_norm", "pixel_shuffle", "softmax", "lstm", "flatten", "pad",
+    "code8", "wavenet", "net.yaml", "file.html", "here", "none.yaml", "os:getcwd", "none:x", "", "\0", "cnov",
+)  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(16))
+def test_random_lines_give_a_whole_page_or_one_line(here: Path, seed: int) -> None:
+    """Exit 0 with one whole page, or exit 2 with one line and nothing written."""
+    import numpy as np
+
+    rng = random.Random(seed)
+    (here / "here").mkdir()
+    (here / "here.html").mkdir()
+    (here / "file.html").write_text("old", encoding="utf-8")
+    (here / "net.yaml").write_text("name: '<script>'\ninput: [2, 9]\nlayers:\n  - conv: {out_channels: 4, "
+                                   "kernel_size: 3, groups: 2}\n  - batch_norm\n", encoding="utf-8")  # fmt: skip
+    np.save(here / "image.npy", np.zeros((3, 8, 8), np.uint8))
+    for _ in range(12):
+        line = ["explore", rng.choice(SOURCES)]
+        for option in rng.sample(list(OPTIONS), rng.choice((0, 1, 2, 2, 3))):
+            line += [option, rng.choice(OPTIONS[option])]
+        before = {path: path.read_bytes() for path in here.rglob("*") if path.is_file()}
+        found = run(*line)
+        assert found.exception is None or isinstance(found.exception, SystemExit), (line, found.exception)
+        after = {path: path.read_bytes() for path in here.rglob("*") if path.is_file()}
+        if found.exit_code == 0:
+            made = here / found.stdout.rstrip("\n")
+            text = after.pop(made).decode()
+            assert text.endswith("</html>\n") and text.count("<script") == 3 and data_of(text)["name"], line
+            assert len(text) < 3_000_000, line
+            before.pop(made, None)
+        else:
+            assert found.exit_code == 2 and found.stderr.startswith("convviz: "), (line, found.output)
+            assert found.stderr.count("\n") == 1, (line, found.stderr)
+        assert after == before, line
+
+
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="permissions")
 def test_a_folder_without_permission(here: Path) -> None:
     (here / "locked").mkdir(mode=0o500)
@@ -222,23 +286,3 @@ def test_a_full_disk_leaves_what_was_there(here: Path, monkeypatch: pytest.Monke
     assert found.exit_code == 2 and "No space left on device" in found.stderr
     assert [path.name for path in here.iterdir()] == ["x.html"]
     assert (here / "x.html").read_text(encoding="utf-8") == "old"
-
-
-# -- the widget -----------------------------------------------------------------------------------------------
-def test_the_widget_has_the_page_s_data() -> None:
-    pytest.importorskip("anywidget")
-    made = convviz.explore("conv", kernel_size=2, theme="dark")
-    assert made.look == "dark" and made.data["page"] == "op" and set(made.data["theme"]) == set(THEMES)
-    assert "convviz.mount(el" in made._esm and made._css
-    assert convviz.explore(convviz.read("code8")).data["page"] == "net"
-    assert convviz.explore("code8", layer="conv2").data["page"] == "op"
-
-
-def test_the_widget_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
-    from convviz.explorer import widget
-
-    with pytest.raises(ConvvizError, match=r"^kernel_siz: unknown field of conv; did you mean 'kernel_size'"):
-        convviz.explore("conv", kernel_siz=2)
-    monkeypatch.setattr(widget, "find_spec", lambda name: None)
-    with pytest.raises(ConvvizError, match=r"pip install 'convviz\[notebook\]'"):
-        convviz.explore("conv")

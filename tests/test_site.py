@@ -16,9 +16,11 @@ import pytest
 from convviz.scenes.catalogue import names
 
 import convviz
+import convviz.train
 from convviz.cli import main
 from convviz.questions import claims
 from convviz.report.questions import corrections
+from tests.browsing import SMALL, WIDE, Browser, Pages, lacking
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tools"))  # the tools are scripts, not a package
@@ -49,6 +51,7 @@ def test_what_a_page_shows_can_be_made(file: Path) -> None:
 @page
 def test_python_on_a_page_gives_what_it_shows(file: Path) -> None:
     blocks = re.findall(r"^```pycon\n(.*?)^```", file.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    assert "```python" not in file.read_text(encoding="utf-8"), "Python that is shown is run: ```pycon"
     for block in blocks:
         examples = doctest.DocTestParser().get_doctest(block, {}, file.name, str(file), 0)
         assert doctest.DocTestRunner().run(examples).failed == 0
@@ -74,10 +77,10 @@ def test_links_between_sources(file: Path) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(CONCEPTS))
-def test_every_concept_has_its_film_and_its_numbers(name: str) -> None:
+def test_every_concept_has_its_film_its_live_page_its_numbers_and_its_corrections(name: str) -> None:
     text = (SOURCES / f"{name}.md").read_text(encoding="utf-8")
     words = [word for word, _ in site_expand.LINE.findall(text)]
-    assert "scene" in words
+    assert {"scene", "explore", "claim"} <= set(words)
     assert {"run", "parts"} & set(words)
 
 
@@ -98,6 +101,13 @@ def test_every_concept_has_its_film_and_its_numbers(name: str) -> None:
 def test_what_cannot_be_shown_is_told(line: str, told: str) -> None:
     with pytest.raises(ValueError, match=re.escape(told)):
         site_expand.expand(f"# Title\n\n{line}\n")
+
+
+def test_the_state_of_a_live_page_is_in_its_link() -> None:
+    text, assets = site_expand.expand("[[explore max_pool#kernel_size=3&at=output:0,1,1]]")
+    assert 'src="live/max-pool.html#kernel_size=3&amp;at=output:0,1,1"' in text
+    assert list(assets) == ["live/max-pool.html"]
+    assert "<code>convviz explore max_pool</code>" in text
 
 
 def test_parts_of_an_output() -> None:
@@ -133,6 +143,7 @@ def test_python_reference_has_every_public_name() -> None:
     text = site_api.reference()
     for name in convviz.__all__:
         assert name == "__version__" or f"### convviz.{name} {{" in text
+    assert all(f"### convviz.train.{name} {{" in text for name in convviz.train.__all__)
     assert "convviz.receptive_field(\n    graph: Graph,\n" in text
     assert "mode: str = 'eval'" in text
 
@@ -213,6 +224,11 @@ def test_every_internal_link_leads_somewhere(built: Path, seen: dict[Path, Seen]
     assert not lost
 
 
+def test_external_links_are_few_and_known(seen: dict[Path, Seen]) -> None:
+    hosts = {urlsplit(link).netloc for found in seen.values() for link in found.links}
+    assert hosts <= {""}
+
+
 def test_no_page_loads_anything_from_elsewhere(built: Path, seen: dict[Path, Seen]) -> None:
     for file, found in seen.items():
         assert not [load for load in found.loads if urlsplit(load).netloc], file.name
@@ -241,3 +257,90 @@ def test_films_come_with_posters_and_captions(built: Path) -> None:
 def test_search_works_from_the_disk(built: Path) -> None:
     index = (built / "search" / "search_index.js").read_text(encoding="utf-8")
     assert index.startswith("var __index = ") and "proximal" in index
+
+
+# -- in a browser ---------------------------------------------------------------------------------------
+browser = pytest.mark.skipif(lacking() is not None, reason=str(lacking()))
+EVERY = sorted({Path(name).stem for name in GENERATED} | {file.stem for file in PAGES})  # 404 is for servers
+TURNS = (
+    ("light", "dark"),
+    ("dark", "light"),
+)  # the reduced form has every second page, in turn light and dark
+CASES = [(name, scheme) for i, name in enumerate(EVERY) for scheme in TURNS[i // 2 % 2]]
+AROUND = """<body data-md-color-scheme="default"><figure class="live"><iframe></iframe></figure><script>
+  const told = [], frame = document.querySelector("iframe");
+  frame.contentWindow.addEventListener("message", (e) => told.push(e.data.convviz.theme));
+</script><script>%s</script></body>"""
+
+
+def stay_inside(found: Browser, site: Path) -> None:
+    """Fails where the console shows an error, or the page asks for anything but the site's own files."""
+    seen = found("faults")
+    assert seen["faults"] == []
+    assert [place for place in seen["requests"] if not place.startswith(site.as_uri())] == []
+
+
+@browser
+def test_every_page_opens_from_the_disk(built: Path, pages: Pages) -> None:
+    """Without an error, without a request to elsewhere, and no wider than a small screen."""
+    pages.open(built / "index.html", viewport=SMALL, colorScheme="light")
+    for name in EVERY:
+        pages("goto", (built / f"{name}.html").as_uri())
+        stay_inside(pages, built)
+        wide = pages.run("() => document.documentElement.scrollWidth")
+        assert wide <= SMALL["width"], f"{name} is {wide} pixels wide"
+
+
+@browser
+@pytest.mark.slow
+@pytest.mark.parametrize("name, scheme", CASES)
+def test_every_page_is_clear_to_all(built: Path, pages: Pages, name: str, scheme: str) -> None:
+    pages.open(built / f"{name}.html", viewport=WIDE, colorScheme=scheme)
+    pages.wait("document.body.dataset.mdColorScheme")
+    assert (
+        pages.run("() => document.body.dataset.mdColorScheme")
+        == {"light": "default", "dark": "slate"}[scheme]
+    )
+    stay_inside(pages, built)
+    assert pages.serious() == []  # axe itself reads style sheets, which a page on the disk may not
+
+
+@browser
+def test_search_finds_from_the_disk(built: Path, pages: Pages) -> None:
+    pages.open(built / "index.html", viewport=WIDE, colorScheme="light")
+    pages("click", ".md-search__input")
+    pages("keyboard.type", "proximal")
+    pages.wait("document.querySelectorAll('.md-search-result__link').length > 0")
+    links = pages.run("() => [...document.querySelectorAll('.md-search-result__link')].map((a) => a.href)")
+    assert any("regularization.html" in link for link in links)
+    stay_inside(pages, built)
+
+
+@browser
+def test_live_pages_get_the_height_that_they_need(built: Path, pages: Pages) -> None:
+    pages.open(built / "regularization.html", viewport={"width": 1440, "height": 5000}, colorScheme="dark")
+    pages.wait("document.querySelectorAll('figure.live iframe[style*=height]').length > 0")
+    stay_inside(pages, built)
+
+
+@browser
+def test_live_pages_are_told_the_theme(pages: Pages, tmp_path: Path) -> None:
+    file = tmp_path / "around.html"
+    script = (SOURCES / "assets" / "page.js").read_text(encoding="utf-8")
+    file.write_text(AROUND % script, encoding="utf-8")
+    pages.open(file, viewport=WIDE)
+    pages.wait("told.at(-1) === 'light'")
+    pages.run("() => { document.body.dataset.mdColorScheme = 'slate' }")
+    pages.wait("told.at(-1) === 'dark'")
+    for height, wanted in ((812, "812px"), (9999, "4000px"), (1, "240px")):
+        pages.run(
+            "(height) => frame.contentWindow.setTimeout(`parent.postMessage({ convviz: { height: ${height} } }, '*')`)",
+            height,
+        )
+        pages.wait(f"frame.style.height === '{wanted}'")
+    pages.run(
+        "() => { postMessage({ convviz: { height: 500 } }, '*'); postMessage(null, '*') }"
+    )  # no live page
+    pages.run("() => new Promise((done) => setTimeout(done, 50))")
+    assert pages.run("() => frame.style.height") == "240px"
+    pages.clean()

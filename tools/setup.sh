@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Sets up everything that working on convviz needs: the system libraries of manim's parts, .venv, and
-# convviz in it with the extras named by the first argument (default: all,dev); for dev also node, npm and Chromium
+# convviz in it with the extras named by the first argument (default: all,dev,docs); for dev also node, npm and Chromium
 # with what they need, where that is possible. A second run does nothing until what the set-up depends on changes.
 # PYTHON=/path/to/python3.x chooses the interpreter.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-extras=${1:-all,dev}
+extras=${1:-all,dev,docs}
 stamp=.venv/.convviz-setup-$extras
 npm_folders='tests/browser convviz/explorer/page'  # the browser's tests, and the sources of the explorer's page
 

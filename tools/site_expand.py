@@ -7,7 +7,7 @@
     [[scenes]]                           all films
     [[picture gridding.png Some words]]  a picture of the gallery, with the command that draws it
     [[claim gap-halves-image]]           a claim that is often made, and what is right
-    [[explore conv --stride 2]]          a live page
+    [[explore conv --stride 2]]          a live page; what follows # is its state at first
 
 Code with a title (```yaml title="model.yaml") is a file that the commands of its page find.
 """
@@ -25,6 +25,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from html import escape
 from pathlib import Path
+from urllib.parse import quote
 
 import gallery
 from click.testing import CliRunner
@@ -218,12 +219,14 @@ def claim(page: Page, key: str) -> str:
 
 def explore(page: Page, rest: str) -> str:
     """A live page in a frame."""
-    place = f"live/{re.sub(r'[^a-z0-9]+', '-', rest.lower()).strip('-')}.html"
-    page.assets[place] = live(f"convviz explore {rest}", tuple(page.files.items()))
-    command = f"convviz explore {escape(rest)}"
+    what, _, state = rest.partition("#")
+    place = f"live/{re.sub(r'[^a-z0-9]+', '-', what.lower()).strip('-')}.html"
+    page.assets[place] = live(f"convviz explore {what}", tuple(page.files.items()))
+    command = escape(f"convviz explore {what}")
+    link = escape(f"{place}#{quote(state, safe='=&,:+%')}" if state else place)
     return (
-        f'<figure class="live"><iframe src="{place}" title="{command}" loading="lazy"></iframe>'
-        f'<figcaption>Point at a cell. <a href="{place}">Open it alone</a>; <code>{command}</code></figcaption>'
+        f'<figure class="live"><iframe src="{link}" title="{command}" loading="lazy"></iframe>'
+        f'<figcaption><a href="{link}">Open it alone</a>, or make it: <code>{command}</code></figcaption>'
         "</figure>"
     )
 

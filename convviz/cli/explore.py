@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from convviz.cli.draw import FIELDS
 from convviz.cli.fields import field_options, given, option_of
 from convviz.cli.options import model_options, parse_inputs, parse_treat
 from convviz.cli.output import check_writable, write_whole
+from convviz.cli.progress import progress
 from convviz.errors import ConvvizError
 
 if TYPE_CHECKING:
@@ -27,6 +29,13 @@ ENDS = (".html", ".htm")
 @model_options
 @click.option("--layer", metavar="NAME", help="This layer of a net, cut down to a small example.")
 @click.option("--image", metavar="FILE", help="Under a net's input: .png, .jpg or .npy (needs torch).")
+@click.option("--erf", is_flag=True, help="Effective fields of a net's layers, by path counts.")
+@click.option("--gradient", is_flag=True, help="With --erf: measured by gradients instead (needs torch).")
+@click.option("--erf-layer", multiple=True, metavar="NAME", help="With --erf: this layer. Default: a spread.")
+@click.option("--wrt", metavar="NAME", help="The input that a net's fields are drawn on. Default: the first.")
+@click.option(
+    "--with-global", is_flag=True, help="Follow what reads the whole image, too: norms over space, gates."
+)
 @click.option(
     "--theme",
     type=click.Choice(["auto", "light", "dark"]),
@@ -37,7 +46,8 @@ ENDS = (".html", ".htm")
 @click.option("--output", "-o", metavar="FILE", help=f"Default: {FOLDER}/explore_NAME.html.")
 def command(
     what: str, inputs: tuple[str, ...], weights: str | None, treat: tuple[str, ...], layer: str | None,
-    image: str | None, theme: str, output: str | None, sets: tuple[str, ...], **fields: Any,
+    image: str | None, erf: bool, gradient: bool, erf_layer: tuple[str, ...], wrt: str | None,
+    with_global: bool, theme: str, output: str | None, sets: tuple[str, ...], **fields: Any,
 ) -> None:  # fmt: skip
     """Write WHAT as one HTML file: point at a cell and see what it reads and feeds. The file holds all that it needs:
     no server, no network.
@@ -51,10 +61,13 @@ def command(
     convviz explore resnet50
     convviz explore resnet50 --layer conv1
     convviz explore model.yaml --image photo.jpg
+    convviz explore resnet50 --erf
+    convviz explore net.py:Net --input 3x224x224 --weights best.pt --erf --gradient
     """
     own = given(fields, sets)
     target = Path(output) if output is not None else _default(what, layer)
     _check(target)
+    _check_erf(erf, gradient, erf_layer)
 
     from convviz.explorer.choose import explored
     from convviz.explorer.page import page
@@ -63,10 +76,13 @@ def command(
         input=parse_inputs(inputs), weights=weights, treat=parse_treat(treat) or None
     )
     try:
-        picture = None if image is None else _picture(image, what, settings)
-        data = explored(what, own, layer=layer, image=picture, **settings)
+        picture = None if image is None else _picture(image, what, settings, wrt)
+        with progress("effective fields") if erf else nullcontext() as bar:
+            asked = dict(layers=erf_layer, gradient=gradient, progress=bar) if erf else None
+            whole: dict[str, Any] = dict(image=picture, erf=asked, wrt=wrt, with_global=with_global)
+            data = explored(what, own, layer=layer, **whole, **settings)
     except ConvvizError as err:
-        options = {*own, "input", "layer", "weights", "treat", "image"}
+        options = {*own, *settings, "layer", "image", "erf", "wrt", "with_global"}
         where = option_of(err.where) if err.where in options else err.where
         raise ConvvizError(err.message, where) from None
     text = page(data, theme)
@@ -91,6 +107,17 @@ def _check(target: Path) -> None:
         check_writable(str(target))
 
 
+def _check_erf(erf: bool, gradient: bool, layers: tuple[str, ...]) -> None:
+    for option, asked in (("--gradient", gradient), ("--erf-layer", layers)):
+        if asked and not erf:
+            raise ConvvizError("goes with --erf", option)
+    if gradient and find_spec("torch") is None:
+        raise ConvvizError(
+            "needs torch: pip install 'convviz[torch]'; --erf alone counts paths, which needs none",
+            "--gradient",
+        )
+
+
 def _make_folder() -> None:
     try:
         Path(FOLDER).mkdir(exist_ok=True)
@@ -100,8 +127,8 @@ def _make_folder() -> None:
         ) from None
 
 
-def _picture(file: str, what: str, settings: dict[str, Any]) -> np.ndarray:
-    """The image, resized and cropped to the net's first input."""
+def _picture(file: str, what: str, settings: dict[str, Any], wrt: str | None) -> np.ndarray:
+    """The image, resized and cropped to the input that is drawn."""
     from convviz.explorer.choose import is_op
     from convviz.read import read
 
@@ -111,6 +138,7 @@ def _picture(file: str, what: str, settings: dict[str, Any]) -> np.ndarray:
         raise ConvvizError("needs torch: pip install 'convviz[torch]'", "image")
     from convviz.probe.images import load_images
 
-    shape = next(iter(read(what, **settings).inputs.values()))
+    inputs = read(what, **settings).inputs
+    shape = inputs.get(wrt or "") or next(iter(inputs.values()))  # an unknown one is told later
     images, _ = load_images(file, shape, most=1)
     return images[0]

@@ -3,36 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import gcd, prod
+from math import prod
 from typing import Any
 
-import numpy as np
-
-from convviz.analysis.checkerboard import overlap
-from convviz.analysis.coverage import coverage_map
-from convviz.analysis.receptive_field import receptive_field
 from convviz.errors import ConvvizError, ShapeError, nearest
-from convviz.explorer.knobs import Knob, knobs, settings
+from convviz.explorer.knobs import CHANNELS, SIZE, Knob, settings, start, turning
 from convviz.explorer.norms import NORMS, norm_data
-from convviz.explorer.views import Case, Json, Pool, Shuffle, Store, views
-from convviz.graph import GraphBuilder
+from convviz.explorer.setting import state_of
+from convviz.explorer.views import Json, Shuffle, Store
+from convviz.graph import Graph
 from convviz.ops.base import Op, Shape, build
 from convviz.ops.conv import Conv, ConvTranspose
-from convviz.plan import chains, formulas, named, words
+from convviz.plan import chains, named
 from convviz.plan.examples import Kind, kinds
 from convviz.plan.limits import MAX_CELLS, check_count
-from convviz.plan.sample import guard, sample, weights
-from convviz.plan.shuffle import numbered
-from convviz.plan.titles import headline, name_of
-from convviz.plan.window import border_notes, plain_map
-from convviz.report.suggest import yaml_value
+from convviz.plan.model import Plan
+from convviz.plan.of_model import candidates, told
+from convviz.plan.sample import guard, sample
+from convviz.plan.titles import name_of
+from convviz.plan.window import plain_map
 
-Explored = Conv | ConvTranspose | Pool | Shuffle
 SHORT = ("dilated", "strided", "grouped", "depthwise", "pointwise", "multi_channel")  # of NAME_conv
 # Where nothing is said of the input: large enough for sliders to have something to do.
 SPACE = {"conv": 7, "conv_transpose": 4, "max_pool": 6, "avg_pool": 6}
 HINT = "Point at an output to see what it reads, at an input to see what it feeds. Click to keep a cell, arrows move."
 HINT_WEIGHTS = HINT.replace("feeds.", "feeds, at a weight to see what it joins.")
+WIDE = 400  # cells of a layer's input, with its border, that are drawn side by side
 MOST_CELLS = 2_000  # of one grid: more are too many to look at
 
 
@@ -49,21 +45,29 @@ def op_data(
     Raises ConvvizError.
 
     >>> data = op_data("conv", {"kernel_size": 3}, input=(1, 5))
-    >>> data["page"], data["states"][data["settings"][data["start"]]]["title"]
+    >>> data["page"], data["store"][data["states"][data["settings"][str(data["start"])]]["title"]]
     ('op', 'Convolution: kernel 3 on 1×5 gives 1×3')
     """
     example = example_of(kind)
     if example.op in NORMS:
         return norm_data(example.op, fields or {}, None if input is None else named.checked(input), seed)
     op, shape = first(example, dict(fields or {}), input)
-    found = knobs(op.kind, op.fields(), prod(op.shape(shape)), groups_of(op, shape))
-    store = Store()
-    states: list[Json] = []
-    at: list[int | None] = []
-    for setting in settings(found):
-        state = state_of(example, op, setting, shape, store, seed)
-        at.append(None if state is None else len(states))
-        states += [] if state is None else [state]
+    found, boxes = turning(op.kind, op.fields(), shape, lambda setting: outputs(op, shape, setting))
+    numbers = sample(op, largest(found, shape), None, seed)
+    store, states = Store(), list[Json]()
+    at: dict[str, int] = {}
+    refused: dict[str, int] = {}
+    for place, setting in settings(found, boxes):
+        values, size = shown_on(op, shape, setting)
+        if not divides(op, values, size):
+            continue
+        try:
+            one = build(op.kind, values, max(len(size) - 1, 1))
+            states.append(state_of(*checked(one, size), numbers, store, seed))
+        except ConvvizError as err:
+            refused[str(place)] = store.add(err.message)
+        else:
+            at[str(place)] = len(states) - 1
     return {
         "page": "op",
         "name": example.name,
@@ -71,10 +75,35 @@ def op_data(
         "about": HINT_WEIGHTS if op.weights(shape) else HINT,
         "knobs": [knob.data() for knob in found],
         "settings": at,
-        "start": number(found),
+        "refused": refused,
+        "start": start(found),
         "states": states,
         "store": store.entries,
     }
+
+
+def layer_data(graph: Graph, name: str) -> Json:
+    """The page of a layer of a net, cut down to a small example; it says what was cut. Raises ConvvizError.
+
+    >>> import convviz
+    >>> layer_data(convviz.read("lenet5"), "c1")["cut"]
+    'c1 takes 1x32x32 to 6x28x28; drawn here: 7×7 of 32×32, 2 of 6 filters.'
+    """
+    node = graph[name]
+    if not node.ins:
+        raise ConvvizError(f"{node.op.kind} has no input and nothing to explore", name)
+    problem: ConvvizError | None = None
+    for op, ins in map(narrow, candidates(node)):
+        try:
+            data = op_data(op.kind, op.fields(), ins[0])
+        except ConvvizError as err:
+            problem = problem or err
+            continue
+        about = told(Plan(op.kind, "", (), ()), node, op, ins)
+        costs = [list(fact) for fact in about.facts if fact[0].endswith(" of the layer") and fact[1] != "0"]
+        return {**data, "name": f"{graph.name}: {name}", "cut": about.notes[0], "layer": costs}
+    assert problem is not None
+    raise problem.at(name)
 
 
 def example_of(kind: str) -> Kind:
@@ -133,107 +162,53 @@ def checked(op: Op, shape: Shape) -> tuple[Op, Shape]:
     return op, shape
 
 
-def groups_of(op: Op, shape: Shape) -> list[int]:
-    """The numbers of groups that divide the channels."""
-    if not isinstance(op, Conv | ConvTranspose):
-        return []
-    both = gcd(shape[0], op.out_channels)
-    return [g for g in range(1, both + 1) if both % g == 0]
+def narrow(cut: tuple[Op, tuple[Shape, ...]]) -> tuple[Op, tuple[Shape, ...]]:
+    """A cut-out with one channel where a wide kernel needs so many cells that more channels do not fit the screen."""
+    op, (shape, *rest) = cut
+    if not isinstance(op, Conv) or op.groups > 1 or rest:
+        return cut
+    drawn = [n + before + after for n, (before, after) in zip(shape[1:], op.pads(), strict=True)]
+    return (op, ((1, *shape[1:]),)) if shape[0] * prod(drawn) > WIDE else cut
 
 
-def number(found: Sequence[Knob]) -> int:
-    """Which of all settings the knobs stand at first."""
-    at = 0
-    for knob in found:
-        at = at * len(knob.values) + knob.start
-    return at
+# -- settings -------------------------------------------------------------------------------------------
+def largest(found: Sequence[Knob], shape: Shape) -> Shape:
+    """The largest input of all settings: smaller ones are its corner, so that a map grows and its numbers stay."""
+    ends = {knob.field: knob.values for knob in found}
+    channels = max([shape[0], *ends.get(CHANNELS, ())])
+    space = [max(axis) for axis in zip(shape[1:], *ends.get(SIZE, ()), strict=True)]
+    return (channels, *space)
 
 
-# -- one setting ----------------------------------------------------------------------------------------
-def state_of(
-    example: Kind, base: Op, setting: Mapping[str, Any], shape: Shape, store: Store, seed: int
-) -> Json | None:
-    """All that is shown of a setting; None where the fields do not fit, or make too much to look at."""
+def shown_on(op: Op, shape: Shape, setting: Mapping[str, Any]) -> tuple[dict[str, Any], Shape]:
+    """The fields of a setting, and the input that they are shown on."""
+    values = dict(setting)
+    channels, space = values.pop(CHANNELS, shape[0]), values.pop(SIZE, shape[1:])
+    return {**op.fields(), **values}, (channels, *space)
+
+
+def outputs(op: Op, shape: Shape, setting: Mapping[str, Any]) -> int:
+    """How many output cells a setting has; none where it does not fit."""
+    values, size = shown_on(op, shape, setting)
+    if not divides(op, values, size):
+        return 0
     try:
-        op = build(base.kind, {**base.fields(), **setting}, max(len(shape) - 1, 1))
-        checked(op, shape)
+        return prod(build(op.kind, values, max(len(size) - 1, 1)).shape(size))
     except ConvvizError:
-        return None
-    assert isinstance(op, Explored)
-    out = op.shape(shape)
-    x = numbered(shape) if isinstance(op, Shuffle) else sample(op, shape, None, seed)
-    kept = weights(op, shape, None, seed)
-    with np.errstate(all="ignore"):  # the largest of no cells at all is -inf, and no warning
-        y = op.forward(x[None], weights=kept)[0]
-    case = Case(op, shape, x, kept, y)
-    return {
-        "title": headline(op, shape, out),
-        "views": views(case, store),
-        "formulas": [store.add(dict(vars(formula))) for formula in formulas.of(op, shape)],
-        "facts": [list(fact) for fact in facts(op, shape)],
-        "notes": [store.add(note) for note in notes(op)],
-        "torch": code(op, shape, out),
-        "yaml": f"- {op.kind}: {{{', '.join(f'{k}: {v}' for k, v in changed(op).items())}}}",
-        "overlap": covered(case, op, store) if isinstance(op, ConvTranspose) else None,
-    }
+        return 0
 
 
-def facts(op: Op, shape: Shape) -> list[tuple[str, str]]:
-    """Parameters and MACs, and what one output reads of the input, away from the border."""
-    builder = GraphBuilder(op.kind, {"input": shape})
-    builder.add("op", op, ["input"])
-    rf = receptive_field(builder.build())["op"]
-    found = list(formulas.facts(op, shape))
-    if rf is not None:
-        found.append(("receptive field", words.size(rf.size)))
-        jumps = [str(jump) for jump in rf.jump if jump is not None]
-        if jumps:
-            found.append(("jump", jumps[0] if len(set(jumps)) == 1 else " and ".join(jumps)))
-    return found
+def divides(op: Op, values: Mapping[str, Any], shape: Shape) -> bool:
+    """Whether groups divide the channels, and a shuffle's factor what it has to.
 
-
-def notes(op: Op) -> tuple[str, ...]:
-    return border_notes(op) if isinstance(op, Conv) else ()
-
-
-def code(op: Op, shape: Shape, out: Shape) -> str:
-    """The op in PyTorch, ready to run."""
-    made = op.torch(shape)
-    lines = ["import torch", "from torch import nn", "import torch.nn.functional as F"]
-    lines = lines if "F." in made.call else lines[:2]
-    if made.module:
-        lines += ["", f"layer = {made.module}"]
-    call = made.call.format("x", self="layer")
-    size = ", ".join(map(str, (1, *shape)))
-    return "\n".join([*lines, "", f"x = torch.randn({size})", f"y = {call}  # {(1, *out)}"])
-
-
-def changed(op: Op) -> dict[str, str]:
-    """The fields that are not the defaults, as one writes them in a model.yaml."""
-    found = {}
-    bare = {name: value for name, value in op.fields().items() if value is not None}
-    for name, value in bare.items():
-        rest = {k: v for k, v in bare.items() if k != name}
-        try:
-            same = build(op.kind, rest, getattr(op, "rank", 2)) == op
-        except ConvvizError:
-            same = False
-        if not same:
-            found[name] = yaml_value(value)
-    return found
-
-
-def covered(case: Case, op: ConvTranspose, store: Store) -> Json:
-    """How many weights reach every output of a transposed convolution, and by phase away from the border."""
-    axes = list(zip(op.windows(), case.out[1:], strict=True))
-    stage = overlap(
-        op.kernel_size, op.stride, op.padding, op.dilation, op.output_padding, rank=op.rank
-    ).coverage
-    whole = coverage_map([axes], case.shape[1:]).full()
-    return {
-        "counts": store.tensor(whole),
-        "phases": [list(map(str, axis)) for axis in stage.overlap],
-        "joint": [[list(place), str(value)] for place, value in stage.joints()],
-        "verdict": stage.verdict,
-        "cv": None if stage.cv_total is None else words.number(stage.cv_total),
-    }
+    Settings where they do not are none that a reader means: the other knobs go along to one where they do.
+    """
+    if isinstance(op, Conv | ConvTranspose):
+        return not (shape[0] % values["groups"] or values["out_channels"] % values["groups"])
+    if not isinstance(op, Shuffle):
+        return True
+    try:
+        build(op.kind, values, max(len(shape) - 1, 1)).shape(shape)
+    except ConvvizError:
+        return False
+    return True

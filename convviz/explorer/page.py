@@ -36,7 +36,7 @@ PAGE = """<!doctype html>
 <title>{title}</title>
 <style>
 body {{ margin: 0 }}
-#explorer {{ min-height: 100vh }}
+@media screen {{ #explorer {{ min-height: 100vh }} }}
 {style}</style>
 </head>
 <body>
@@ -52,10 +52,11 @@ convviz.mount(document.getElementById("explorer"), JSON.parse(document.getElemen
 """
 
 
-def page(data: Mapping[str, Any], theme: str = AUTO) -> str:
+def page(data: Mapping[str, Any], theme: str = AUTO, link: bool = True) -> str:
     """The HTML file that shows ``data``, made by ``op_data`` or ``net_data``; it opens from a mail attachment.
 
-    theme: ``light`` or ``dark``, or ``auto`` for that of the reader's system. Raises ConvvizError.
+    theme: ``light`` or ``dark``, or ``auto`` for that of the reader's system. link: whether the page's address carries
+    what is seen; not in a frame that has none of its own. Raises ConvvizError.
     """
     checked(theme)
     return PAGE.format(
@@ -65,7 +66,7 @@ def page(data: Mapping[str, Any], theme: str = AUTO) -> str:
         style=static("fonts.css") + static("explorer.css"),
         script=static("explorer.js"),
         data=script_json(dressed(data)),
-        options=script_json({"theme": theme}),
+        options=script_json({"theme": theme, "link": link}),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from base64 import b64encode
 
 import numpy as np
 
@@ -26,6 +27,15 @@ def png(pixels: np.ndarray) -> bytes:
     lines = np.concatenate([np.full((height, 1), 2, np.uint8), rows], axis=1)
     parts = [(b"IHDR", header), (b"IDAT", zlib.compress(lines.tobytes(), 9)), (b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, content) for kind, content in parts)
+
+
+def png_address(pixels: np.ndarray) -> str:
+    """The same file as a `data:` address, which a page may hold.
+
+    >>> png_address(np.zeros((2, 2, 3), np.uint8))[:22]
+    'data:image/png;base64,'
+    """
+    return "data:image/png;base64," + b64encode(png(pixels)).decode()
 
 
 def _chunk(kind: bytes, content: bytes) -> bytes:

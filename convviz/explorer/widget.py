@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
+import json
+import re
+from collections.abc import Mapping
 from functools import cache
+from html import escape
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from convviz.errors import ConvvizError
 from convviz.explorer.choose import explored
-from convviz.explorer.page import AUTO, checked, dressed, static
+from convviz.explorer.page import AUTO, checked, dressed, page, static
 
 if TYPE_CHECKING:
     import torch
@@ -17,14 +23,24 @@ if TYPE_CHECKING:
     from convviz.graph import Graph
     from convviz.read import Input
 
-# A notebook's address is its own, so the widget's state stays out of it.
-RENDER = """
-export default {
-  render({ model, el }) {
-    convviz.mount(el, model.get("data"), { theme: model.get("look"), link: false });
-  },
-};
-"""
+# The script of page/src/notebook.ts with what a page has in its head.
+RENDER = "\nconst parts = {parts};\nexport default {{ render: (given) => convviz.render(given, parts) }};\n"
+FONT = re.compile(r'font-family:"([^"]+)";font-weight:(\d+);src:url\(data:[^,]*,([^)]*)\)')
+# Shown where a notebook is only read: the same page in a frame, which may run its script and do nothing else.
+FRAME = (
+    '<p>{title}</p>\n<iframe title="{title}" sandbox="allow-scripts" loading="lazy" srcdoc="{page}" '
+    'style="width: 100%; height: 800px; border: 0"></iframe>'
+)
+# Packed, for every run of a cell puts one into the notebook: conv's page of 770 KB takes 150.
+PACKED = """<!doctype html><script>
+const bytes = Uint8Array.from(atob("{packed}"), (char) => char.charCodeAt(0));
+const page = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+new Response(page).text().then((text) => {{
+  document.open();
+  document.write(text);
+  document.close();
+}});
+</script>"""
 
 
 def explore(
@@ -34,21 +50,47 @@ def explore(
     *,
     theme: str = AUTO,
     image: Any = None,
+    weights: str | Path | None = None,
+    treat: Mapping[str, str] | None = None,
+    erf: Mapping[str, Any] | bool = False,
+    wrt: str | None = None,
+    with_global: bool = False,
     **fields: Any,
 ) -> Any:
     """What ``convviz explore`` shows, where a notebook shows results: ``convviz.explore("conv", kernel_size=5)``.
 
-    what: the name of an op or form, with its ``fields``; or a net, as ``convviz.read`` takes it, of which ``layer``
-    chooses one. image: an array (C, H, W) under a net's input. theme: light, dark, or auto for that of the reader's
-    system. Needs anywidget. Raises ConvvizError.
+    what: the name of an op or form, with its ``fields``; or a net, as ``convviz.read`` takes it with ``weights`` and
+    ``treat``, of which ``layer`` chooses one. image: an array (C, H, W) under a net's input. erf: whether to add
+    effective fields, or the arguments of :func:`convviz.explorer.effective.effective_fields`. wrt, with_global: as
+    :func:`convviz.receptive_field` takes them. theme: light, dark, or auto for that of the notebook. A viewer that
+    runs no widgets shows the page in a frame. Needs anywidget. Raises ConvvizError.
     """
     checked(theme)
     if find_spec("anywidget") is None:
         raise ConvvizError(
             "a widget needs anywidget: pip install 'convviz[notebook]'; `convviz explore` needs nothing"
         )
-    data = explored(what, fields, input, layer, image=image)
+    effective = (dict(erf) if isinstance(erf, Mapping) else {}) if erf else None
+    data = explored(
+        what, fields, input, layer, image=image, weights=weights, treat=treat, erf=effective, wrt=wrt,
+        with_global=with_global,
+    )  # fmt: skip
     return _widget()(data=dressed(data), look=theme)
+
+
+def framed(data: Mapping[str, Any], theme: str = AUTO) -> str:
+    """The page in a frame, as HTML that a notebook can keep beside its other results."""
+    text = page(data, theme, link=False).encode()
+    packed = base64.b64encode(gzip.compress(text, mtime=0)).decode()
+    title = escape(f"{data['name']} · convviz")
+    return FRAME.format(title=title, page=escape(PACKED.format(packed=packed)))
+
+
+@cache
+def _script() -> str:
+    """The module that anywidget runs: the page's script, style and fonts, so that nothing is asked for."""
+    parts = {"style": static("explorer.css"), "fonts": FONT.findall(static("fonts.css"))}
+    return static("explorer.js") + RENDER.format(parts=json.dumps(parts))
 
 
 @cache
@@ -58,9 +100,20 @@ def _widget() -> Any:
     import traitlets
 
     class Explorer(anywidget.AnyWidget):
-        _esm = static("explorer.js") + RENDER
-        _css = static("explorer.css")
+        _esm = _script()
         data = traitlets.Dict().tag(sync=True)
         look = traitlets.Unicode().tag(sync=True)
+
+        def __repr__(self) -> str:
+            return f"<convviz.explore: {self.data['name']}>"
+
+        def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+            """What the notebook asks for, and a frame for those that run no widgets."""
+            bundle = super()._repr_mimebundle_(**kwargs)
+            if bundle is not None:
+                shown, about = bundle if isinstance(bundle, tuple) else (bundle, {})
+                shown["text/html"] = framed(self.data, self.look)
+                return shown, about
+            return bundle
 
     return Explorer

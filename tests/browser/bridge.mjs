@@ -9,19 +9,20 @@ const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM,
   args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
 });
-let context, page;
+let context, page, opened;
 let [faults, requests] = [[], []];
 
-/** Nothing but the opened file and what is written inside it may be asked for. */
+/** Nothing but the opened file and what is written inside it may be asked for, by frames neither. */
 function watch(request) {
-  if (!/^(data|blob|about):/.test(request.url()) && !request.isNavigationRequest()) requests.push(request.url());
+  const asked = request.url().split("#")[0];
+  if (!/^(data|blob|about):/.test(asked) && asked !== opened) requests.push(asked);
 }
 
 const own = {
   /** A fresh context, as no test may lean on what another left; options are Playwright's for a context. */
   async open(url, options = {}) {
     await context?.close();
-    [faults, requests] = [[], []];
+    [faults, requests, opened] = [[], [], url.split("#")[0]];
     context = await browser.newContext({ reducedMotion: "no-preference", ...options });
     await context.grantPermissions(["clipboard-read", "clipboard-write"]);
     context.setDefaultTimeout(PATIENCE / 2);
@@ -37,6 +38,10 @@ const own = {
   /** What went wrong since the page was opened. */
   faults: () => ({ faults, requests }),
   emulate: (options) => page.emulateMedia(options),
+  /** The text of an element of the first frame in the page. */
+  inFrame: (selector) => page.frames()[1].locator(selector).innerText(),
+  /** How many sheets the page takes when it is printed. */
+  pdf: async (options) => (await page.pdf(options)).toString("latin1").match(/\/Type \/Page\b/g).length,
 };
 
 /** "keyboard.press" -> the method and the object that it belongs to. */

@@ -24,3 +24,18 @@ const reach = () =>
     .forEach((part) => part.setAttribute("tabindex", "0"));
 new MutationObserver(reach).observe(document.body, { attributeFilter: ["tabindex"], childList: true, subtree: true });
 reach();
+
+// Live pages: each is told which theme the reader has chosen here, and tells how tall it is.
+const frames = [...document.querySelectorAll("figure.live iframe")];
+const theme = () => (document.body.dataset.mdColorScheme === "slate" ? "dark" : "light");
+const dress = (frame) => frame.contentWindow.postMessage({ convviz: { theme: theme() } }, "*");
+for (const frame of frames) {
+  frame.addEventListener("load", () => dress(frame));
+  dress(frame); // one that was there before this script
+}
+new MutationObserver(() => frames.forEach(dress)).observe(document.body, { attributeFilter: ["data-md-color-scheme"] });
+addEventListener("message", ({ data, source }) => {
+  const frame = frames.find((found) => found.contentWindow === source);
+  const height = data?.convviz?.height;
+  if (frame && Number.isFinite(height)) frame.style.height = `${Math.min(Math.max(height, 240), 4000)}px`;
+});

@@ -43,7 +43,8 @@ export interface RawView {
     tensor: number;
     pads: [number, number][];
     outside: number;
-    unused: number;
+    /** Along each axis the indices that no output reads. */
+    unused: number[][];
     stuffed: number[];
   };
   /** `channels`: for each filter the input channels that it reads (for each input the outputs that it feeds). */
@@ -56,16 +57,21 @@ export interface RawView {
   labels?: number;
   sets?: number[];
   eps?: string;
+  gamma?: string | null;
+  beta?: string | null;
 }
 
+/** How often each cell (of the input, or of the output) is met; by phase where it goes on periodically. */
 export interface Overlap {
+  role: "input" | "output";
+  about: string;
   counts: number;
-  phases: string[][];
-  joint: [number[], string][];
-  verdict: string;
-  cv: string | null;
+  phases?: string[][];
+  joint?: [number[], string][];
+  cv?: string | null;
 }
 
+/** What a setting shows; formulas and notes are entries of the store. */
 export interface Setting {
   title: string;
   views: RawView[];
@@ -77,6 +83,26 @@ export interface Setting {
   overlap: Overlap | null;
 }
 
+/** A view as it is written in the file; what it has not got is left out. */
+interface StoredView extends Pick<RawView, "reads" | "labels" | "sets" | "eps" | "gamma" | "beta"> {
+  frame: number;
+  input: number;
+  kernel?: number;
+  output: number;
+}
+
+/** The same as it is written in the file: numbers stand for entries of the store. */
+export interface StoredSetting {
+  title: number;
+  views: number[];
+  formulas: number[];
+  facts: number;
+  notes: number[];
+  torch: number[];
+  yaml: number;
+  overlap: number | null;
+}
+
 export interface Knob {
   field: string;
   label: string;
@@ -84,15 +110,58 @@ export interface Knob {
   slider: boolean;
 }
 
-export interface OpData {
+/** Knobs and the settings that there are of them, the last knob turning fastest. */
+export interface Turning {
+  knobs: Knob[];
+  /** For a setting the number of its state; null, or in `refused` with a reason: invalid; else it is just not here. */
+  settings: (number | null)[] | Record<number, number>;
+  refused?: Record<number, number>;
+  start: number;
+  store: unknown[];
+}
+
+export interface OpData extends Turning {
   page: "op";
   name: string;
   title: string;
   about: string;
-  knobs: Knob[];
-  /** For each setting of the knobs (the last turns fastest) the number of its state, or null. */
-  settings: (number | null)[];
-  start: number;
-  states: Setting[];
-  store: unknown[];
+  states: (StoredSetting | Setting)[];
+  /** Of a layer of a net: what was cut, and what the whole layer costs. */
+  cut?: string;
+  layer?: [string, string][];
+}
+
+/** A setting with the entries of the store in place. */
+export function opened({ states, store }: OpData, index: number): Setting {
+  const { title, views, facts, torch, yaml, overlap, ...rest } = states[index] as StoredSetting;
+  const take = <T>(at: number): T => store[at] as T;
+  return {
+    ...rest,
+    title: take(title),
+    views: views.map((at) => {
+      const { frame, input, kernel, output, ...more } = take<StoredView>(at);
+      return {
+        bias: null,
+        sources: null,
+        divisors: null,
+        ...more,
+        ...take<Pick<RawView, "key" | "title" | "how" | "plays">>(frame),
+        input: take(input),
+        kernel: kernel === undefined ? null : take(kernel),
+        output: take(output),
+      };
+    }),
+    facts: take(facts),
+    torch: torch.map(take<string>).join("\n"),
+    yaml: take(yaml),
+    overlap: overlap === null ? null : take(overlap),
+  };
+}
+
+/** A formula of the store, whose texts may be entries themselves. */
+export function formulaOf(store: unknown[], index: number): Formula {
+  const entry = store[index] as Formula | [number, number, string, string, number];
+  if (!Array.isArray(entry)) return entry;
+  const [about, symbols, note] = [entry[0], entry[1], entry[4]].map((at) => store[at] as string);
+  return { about: about!, symbols: symbols!, numbers: entry[2], result: entry[3], note: note! };
 }

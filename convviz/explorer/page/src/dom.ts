@@ -47,7 +47,7 @@ async function copy(text: string): Promise<boolean> {
     return true;
   } catch {
     // A file that was opened from a disk may have no clipboard: the old way still works there.
-    const area = h("textarea", { class: "op-away" });
+    const area = h("textarea", { style: "position: fixed; left: -9999px" });
     area.value = text;
     document.body.append(area);
     area.select();

@@ -5,7 +5,7 @@ import type { Role } from "./grid";
 import { at, type Pair, type Read, type View } from "./view";
 import { count, inner, number, place } from "./words";
 
-const SHOWN = 60; // terms or pairs that are written out
+const SHOWN = 150; // terms or pairs that are written out
 
 export function explain(view: View, role: Role, cell: Cell): Node[] {
   if (role === "output") return view.raw.how === "norm" ? ofNorm(view, cell) : ofOutput(view, cell);
@@ -47,7 +47,7 @@ function sum(view: View, cell: Cell, reads: Read[]): HTMLElement {
     if (i) parts.push(join);
     parts.push(term(view, read));
   });
-  if (reads.length > SHOWN) parts.push(`${join}… (${count(reads.length - SHOWN, "more", "more")})`);
+  if (reads.length > SHOWN) parts.push(`${join}… (${count(reads.length - SHOWN, "term")} more)`);
   if (view.raw.how === "max") (parts.unshift("max("), parts.push(")"));
   if (view.raw.how === "mean") {
     parts.unshift("(");
@@ -58,7 +58,18 @@ function sum(view: View, cell: Cell, reads: Read[]): HTMLElement {
     const bias = inner(at(view.bias, [cell[0]!]));
     parts.push(" + ", h("span", { class: "op-bias", title: "bias" }, bias, h("small", {}, "bias")));
   }
-  return h("p", { class: "op-sum", ...scrolled(reads.length) }, ...parts, " = ", result);
+  return h(
+    "p",
+    { class: "op-sum", ...scrolled(reads.length) },
+    ...parts,
+    equals(at(view.output, cell)),
+    result,
+  );
+}
+
+/** A sum whose digits were cut is about equal. */
+function equals(value: number | null): string {
+  return value === null || Number(number(value).replace("−", "-")) === value ? " = " : " ≈ ";
 }
 
 /** What may have to be scrolled can be reached by the keyboard. */
@@ -118,6 +129,9 @@ function ofNorm(view: View, cell: Cell): Node[] {
   const row = (name: string, text: string): Node[] => [h("dt", {}, name), h("dd", {}, text)];
   const what = set.mean === null ? "mean square" : "variance";
   const x = inner(at(view.input, cell));
+  const y = at(view.output, cell);
+  const { gamma, beta } = view.raw;
+  const affine = `${gamma ? ` × ${gamma}` : ""}${beta ? ` + ${beta}` : ""}`;
   const top = set.shift === null ? x : `(${number(at(view.input, cell))} − ${set.shift})`;
   return [
     h("p", { class: "op-sentence" }, `${set.name}: ${shared}`),
@@ -126,7 +140,7 @@ function ofNorm(view: View, cell: Cell): Node[] {
       { class: "op-statistics" },
       ...(set.mean === null ? [] : row("mean", set.mean)),
       ...row(what, set.var),
-      ...row("this cell", `${top} / ${set.root} = ${number(at(view.output, cell))}`),
+      ...row("this cell", `${top} / ${set.root}${affine}${equals(y)}${number(y)}`),
     ),
   ];
 }

@@ -1,7 +1,9 @@
 /** A tensor as grids of cells: one for each channel (filter, sample, slice), with its padding around it. */
 import type { Cell, Tensor } from "./data";
 import { h } from "./dom";
+import type { Box } from "./rays";
 import { cellsOf, key, product, within } from "./view";
+import { number as count } from "./words";
 
 export type Role = "input" | "kernel" | "output";
 
@@ -11,7 +13,7 @@ export interface GridOptions {
   tensor: Tensor;
   /** What each axis is called; the last two lie in the plane. */
   names: string[];
-  /** The number that a block carries for its last axis, where that is not its place (channels of a group). */
+  /** The number that a block carries for its second axis, where that is not its place (channels of a group). */
   number?: (lead: Cell) => number;
   pads?: [number, number][];
   /** The text of a cell: its value, or nothing. */
@@ -40,7 +42,12 @@ export class Grid {
   readonly columns: number;
   readonly lead: number[];
   private readonly cells = new Map<string, HTMLElement>();
-  private readonly box: HTMLElement;
+  private readonly marked = new Map<HTMLElement, string[]>();
+  private readonly panel: HTMLElement;
+  private readonly leads: string[] = [];
+  /** The first row and column, which lie in the padding where there is some. */
+  private readonly corner: [number, number];
+  private places: Map<string, Box> | null = null;
 
   constructor(
     private readonly options: GridOptions,
@@ -54,18 +61,20 @@ export class Grid {
     const [down, across] = plane === 2 ? (ranges.slice(-2) as [number[], number[]]) : [[0], ranges[0]!];
     this.rows = down.length;
     this.columns = across.length;
+    this.corner = [down[0] ?? 0, across[0] ?? 0];
     this.lead = lead.map((one) => one.length);
-    this.box = h("div", { class: "op-blocks" });
+    this.panel = h("div", { class: "op-blocks" });
     for (const at of product(lead)) {
       // With two axes in front, those of the first stand at the head of a run of blocks.
       if (this.run > 1 && at[at.length - 1] === lead[lead.length - 1]![0]) {
-        this.box.append(h("div", { class: "op-head-label" }, this.name(at.slice(0, -1))));
+        this.panel.append(h("div", { class: "op-head-label" }, this.name(at.slice(0, -1))));
       }
       const block = this.block(at, down, across, plane);
       this.blocks.push(block);
-      this.box.append(block);
+      this.leads.push(key(at));
+      this.panel.append(block);
     }
-    this.element = h("figure", { class: `op-grid op-${role}` }, h("figcaption", {}, title), this.box);
+    this.element = h("figure", { class: `op-grid op-${role}` }, h("figcaption", {}, title), this.panel);
     const first = cellsOf(tensor.shape)[0];
     if (first) this.cells.get(key(first))?.setAttribute("tabindex", "0");
     this.listen(handlers);
@@ -99,8 +108,8 @@ export class Grid {
   private label(lead: Cell): string {
     const axis = this.lead.findLastIndex((n) => n > 1);
     if (axis < 0) return "";
-    const last = axis === lead.length - 1 && this.options.number;
-    return `${this.options.names[axis]} ${last ? last(lead) : lead[axis]}`;
+    const number = axis === 1 ? this.options.number : undefined;
+    return `${this.options.names[axis]} ${count(number ? number(lead) : lead[axis]!)}`;
   }
 
   private name(lead: Cell): string {
@@ -136,20 +145,27 @@ export class Grid {
       const hit = (event.target as Element).closest<HTMLElement>("[data-key]");
       return hit ? cellOf(hit) : null;
     };
-    this.box.addEventListener("pointerover", (event) => {
-      if (event.pointerType !== "touch") point(role, target(event));
+    let over = ""; // a text that is written anew under a pointer at rest is told as a new element, not a new cell
+    this.panel.addEventListener("pointerover", (event) => {
+      const cell = target(event);
+      if (event.pointerType === "touch" || key(cell ?? []) === over) return;
+      over = key(cell ?? []);
+      point(role, cell);
     });
-    this.box.addEventListener("pointerleave", () => point(role, null));
-    this.box.addEventListener("click", (event) => {
+    this.panel.addEventListener("pointerleave", () => {
+      over = "";
+      point(role, null);
+    });
+    this.panel.addEventListener("click", (event) => {
       const cell = target(event);
       if (cell) {
         this.rove(cell);
         pin(role, cell);
       }
     });
-    this.box.addEventListener("keydown", (event) => {
+    this.panel.addEventListener("keydown", (event) => {
       const cell = target(event);
-      const next = cell && this.moved(cell, event.key);
+      const next = cell && this.neighbour(cell, event.key);
       if (!next) return;
       event.preventDefault();
       this.rove(next);
@@ -159,7 +175,7 @@ export class Grid {
   }
 
   /** Where an arrow key leads: to the neighbour, or into the next block. */
-  private moved(cell: Cell, pressed: string): Cell | null {
+  private neighbour(cell: Cell, pressed: string): Cell | null {
     const step = STEPS[pressed];
     if (!step) return null;
     const rank = cell.length;
@@ -179,13 +195,44 @@ export class Grid {
 
   /** The Tab key leads to one cell of the grid. */
   rove(cell: Cell): void {
-    this.box.querySelector('[tabindex="0"]')?.setAttribute("tabindex", "-1");
+    this.panel.querySelector('[tabindex="0"]')?.setAttribute("tabindex", "-1");
     this.cells.get(key(cell))?.setAttribute("tabindex", "0");
   }
 
   /** Every cell, those of the padding too. */
   each(visit: (cell: Cell) => void): void {
     for (const element of this.cells.values()) visit(cellOf(element));
+  }
+
+  /**
+   * Where a cell lies on a stage. The blocks are measured once, until `moved`: to ask the browser at every move of the
+   * pointer would make it lay out the page each time.
+   */
+  box(cell: Cell, stage: HTMLElement): Box | null {
+    this.places ??= this.measured(stage);
+    const block = this.places.get(key(cell.slice(0, -2)));
+    if (!block || !this.cells.has(key(cell))) return null;
+    const [row, column] = cell.length > 1 ? [cell[cell.length - 2]!, cell[cell.length - 1]!] : [0, cell[0]!];
+    const [wide, high] = [(block.right - block.left) / this.columns, (block.bottom - block.top) / this.rows];
+    const left = block.left + (column - this.corner[1]) * wide;
+    const top = block.top + (row - this.corner[0]) * high;
+    return { left, top, right: left + wide, bottom: top + high };
+  }
+
+  /** The panel has another place or size. */
+  moved(): void {
+    this.places = null;
+  }
+
+  private measured(stage: HTMLElement): Map<string, Box> {
+    const origin = stage.getBoundingClientRect();
+    const [x, y] = [origin.left - stage.scrollLeft, origin.top - stage.scrollTop];
+    return new Map(
+      this.blocks.map((block, i) => {
+        const { left, top, right, bottom } = block.lastElementChild!.getBoundingClientRect();
+        return [this.leads[i]!, { left: left - x, top: top - y, right: right - x, bottom: bottom - y }];
+      }),
+    );
   }
 
   at(cell: Cell): HTMLElement | undefined {
@@ -196,16 +243,20 @@ export class Grid {
   mark(cell: Cell, name: string, small = ""): void {
     const element = this.at(cell);
     if (!element) return;
+    const names = this.marked.get(element);
+    if (!names) this.marked.set(element, [name]);
+    else if (!names.includes(name)) names.push(name);
     element.classList.add(name);
     if (small) element.dataset["small"] ??= small; // drawn by the style sheet: it is no part of the cell's name
   }
 
-  /** Takes all marks of the kinds away. */
-  clear(names: string[]): void {
-    for (const element of this.cells.values()) {
-      element.classList.remove(...names);
-      delete element.dataset["small"];
+  /** Takes all marks away, or those of some kinds. */
+  clear(kinds?: readonly string[]): void {
+    for (const [element, names] of this.marked) {
+      element.classList.remove(...(kinds ?? names));
+      if (element.dataset["small"]) delete element.dataset["small"];
     }
+    this.marked.clear();
   }
 
   /** Writes other texts into the real cells; `kind` is a class that tells how far a cell is. */
@@ -227,9 +278,9 @@ function cellOf(element: HTMLElement): Cell {
 
 /** Long numbers are set smaller. */
 function resize(element: HTMLElement, text: string): void {
-  element.style.setProperty("--chars", String(Math.max(4, text.length)));
+  element.style.setProperty("--chars", String(Math.max(2, text.length)));
 }
 
-function range(start: number, stop: number): number[] {
+export function range(start: number, stop: number): number[] {
   return Array.from({ length: stop - start }, (_, i) => start + i);
 }

@@ -1,22 +1,27 @@
 /** The view of a net: its layers as a column, and what a unit of one of them reads on the way to the input. */
-import { Column } from "./net_column";
-import type { NetData } from "./net_data";
-import { heatOf } from "./net_effective";
-import { details, facts } from "./net_facts";
+import { Column, mainOf } from "./net_column";
+import type { Effective, NetData } from "./net_data";
+import { Finder } from "./net_find";
 import { frame } from "./net_frame";
 import { centre, inside, moved, same } from "./net_keys";
-import { MapView, type Scene } from "./net_map";
-import { type Box, bounds, fed, hull, INPUT, reach } from "./net_reach";
-import { fedSentence, nameOf, readSentence, times } from "./net_words";
+import { type Box, INPUT, reach } from "./net_reach";
+import { Show, type Seen } from "./net_show";
+import { LONG } from "./net_views";
 import type { Link } from "./state";
 
 export type { NetData } from "./net_data";
 
 const LINKED = 150; // milliseconds of rest after which the link says what is seen
-const DRAWN = 4096; // units along one axis that are drawn
+const SWITCHES = ["zoom", "beyond", "heated"] as const;
 
 export const mountNet = (element: HTMLElement, data: NetData, link: Link): unknown =>
   new NetView(element, data, link);
+
+interface Reading {
+  key: string;
+  real: Map<number, Box[]>;
+  free: Map<number, Box[]>;
+}
 
 class NetView {
   private layer: number;
@@ -24,15 +29,11 @@ class NetView {
   private pinned = false;
   private at = INPUT;
   private cell: number[] | null = null;
-  private real = new Map<number, Box[]>();
-  private free = new Map<number, Box[]>();
-  private reachable = new Map<string, [number, number][] | null>();
   private due = 0;
+  private reading: Reading = { key: "", real: new Map(), free: new Map() };
   private saving: ReturnType<typeof setTimeout> | undefined;
-  private image: HTMLImageElement | null = null;
   private readonly column: Column;
-  private readonly mine: MapView;
-  private readonly theirs: MapView;
+  private readonly show: Show;
   private readonly parts: Record<string, HTMLElement>;
 
   constructor(
@@ -46,30 +47,32 @@ class NetView {
     this.column = new Column(parts["column"]!, data, {
       layer: (layer) => this.choose(layer),
       at: (layer) => this.look(layer),
+      enter: () => this.show.mine.canvas.focus(),
     });
-    this.mine = new MapView(parts["mine"]!, {
-      point: (cell) => {
-        if (cell && !this.pinned) this.move(cell);
+    this.show = new Show(parts, data, {
+      update: () => this.update(),
+      choose: (layer) => this.choose(layer),
+      look: (at) => this.look(at),
+      field: (field) => this.field(field),
+      mine: {
+        point: (cell) => {
+          if (cell && !this.pinned && !same(cell, this.unit.slice(-cell.length))) this.move(cell);
+        },
+        pick: (cell) => {
+          this.pinned = !this.pinned || !same(cell, this.unit.slice(-cell.length));
+          this.move(cell);
+        },
+        key: (event) => this.key(event),
       },
-      pick: (cell) => {
-        this.pinned = !this.pinned || !same(cell, this.unit.slice(-cell.length));
-        this.move(cell);
-      },
-      key: (event) => {
-        const unit = moved(event, this.unit, this.data.layers[this.layer]!.map!);
-        if (!unit) return;
-        this.pinned = true;
-        this.cell = null;
-        this.move(unit);
-      },
-    });
-    this.theirs = new MapView(parts["theirs"]!, {
-      point: (cell) => this.point(cell),
-      pick: (cell) => this.point(cell),
-      key: (event) => {
-        const size = this.sizeOf(this.at);
-        const cell = event.key === "Escape" ? null : moved(event, this.cell ?? this.middle(), size);
-        if (cell || event.key === "Escape") this.point(cell);
+      theirs: {
+        point: (cell) => this.point(cell),
+        pick: (cell) => this.point(cell),
+        key: (event) => {
+          const size = this.sizeOf(this.at);
+          const from = this.cell ?? this.show.views.middle(this.at, this.read().real.get(this.at) ?? []);
+          const cell = event.key === "Escape" ? null : moved(event, from, size);
+          if (cell || event.key === "Escape") this.point(cell);
+        },
       },
     });
     this.controls(element);
@@ -79,45 +82,42 @@ class NetView {
 
   private controls(element: HTMLElement): void {
     const { parts, data } = this;
+    new Finder(parts["find"] as HTMLInputElement, parts["found"]!, data, {
+      now: () => this.layer,
+      choose: (layer) => this.choose(layer),
+    });
     parts["path"]!.addEventListener("input", () => {
-      this.look(this.path()[Number((parts["path"] as HTMLInputElement).value)] ?? INPUT);
+      this.look(this.show.path[Number((parts["path"] as HTMLInputElement).value)] ?? INPUT);
     });
     parts["every"]!.addEventListener("change", () => this.rows());
-    parts["beyond"]!.addEventListener("change", () => this.update());
-    parts["maps"]!.classList.toggle("net-sequence", data.space.length === 1);
-    parts["slice"]!.parentElement!.hidden = data.space.length < 3;
+    for (const name of SWITCHES) parts[name]!.addEventListener("change", () => this.update());
     parts["slice"]!.addEventListener("input", () => {
       this.unit[0] = Number((parts["slice"] as HTMLInputElement).value);
       this.update();
     });
-    parts["effective"]!.hidden = !data.erf.length;
-    parts["effective"]!.addEventListener("click", () => {
-      const field = data.erf[0]!;
-      [this.layer, this.unit, this.at, this.pinned] = [field.layer, [...field.unit], INPUT, true];
-      this.update();
-    });
-    if (data.image) {
-      const image = new Image();
-      image.onload = () => {
-        this.image = image;
-        this.update();
-      };
-      image.src = data.image;
-    }
+    (parts["zoom"] as HTMLInputElement).checked = Math.max(...data.space) > LONG;
     new ResizeObserver(() => this.update()).observe(parts["maps"]!);
+    element.addEventListener("layout", () => this.draw());
     new MutationObserver(() => this.update()).observe(element, { attributeFilter: ["data-theme"] });
   }
 
   /**
-   * What is looked at first: the unit of the effective field, else the middle of the last layer whose units read
-   * less than half of the input along each axis, or less than all of it.
+   * What is looked at first: an effective field of some size, else the middle of the last layer whose units read less than
+   * half of the input along each axis, or less than all of it.
    */
   private first(): [number, number[]] {
     const { layers, erf, space } = this.data;
-    if (erf[0]) return [erf[0].layer, [...erf[0].unit]];
+    const within = (size: number[], times: number): boolean => size.every((n, a) => times * n <= space[a]!);
+    const half = ({ size }: { size: number[] }): boolean => within(size, 2);
+    const seen = erf.filter((e) => within(e.size, 1) && !within(e.size, 6));
+    const field = seen.filter(half).at(-1) ?? seen[0] ?? erf.at(-1);
+    if (field) return [field.layer, [...field.unit]];
     const local = layers.filter((l) => l.map?.length && l.rf && !l.rf.global && Math.max(...l.map) > 1);
-    const small = local.filter((l) => l.rf!.size.every((n, a) => 2 * n <= space[a]!));
-    const layer = layers.indexOf(small.at(-1) ?? local.at(-1) ?? layers.at(-1)!);
+    const small = local.filter((l) => half(l.rf!));
+    const last = layers.indexOf(small.at(-1) ?? local.at(-1) ?? layers.at(-1)!);
+    const row = this.data.pictures.blocks.rows.find((r) => r.layers.includes(last));
+    const main = row && mainOf(row, this.data);
+    const layer = main !== undefined && local.includes(layers[main]!) ? main : last;
     return [layer, centre(layers[layer]?.map)];
   }
 
@@ -126,13 +126,12 @@ class NetView {
     if (layer === this.layer) return;
     const [before, now] = [this.data.layers[this.layer]!.map, this.data.layers[layer]!.map];
     this.unit = (now ?? []).map((n, a) => {
-      const part = before ? ((this.unit[a] ?? 0) + 0.5) / (before[a] ?? 1) : 0.5;
+      const part = before?.length ? ((this.unit[a] ?? 0) + 0.5) / (before[a] ?? 1) : 0.5;
       return Math.min(n - 1, Math.floor(part * n));
     });
     this.layer = layer;
     if (this.at >= layer) this.at = INPUT;
     this.cell = null;
-    this.pinned = true;
     this.update();
   }
 
@@ -149,14 +148,39 @@ class NetView {
 
   /** A cell of the map that is looked at; what it reaches lights up. Axes that are not drawn keep their middle. */
   private point(cell: number[] | null): void {
-    this.cell = cell && [...this.middle().slice(0, -cell.length), ...cell];
+    const middle = cell && this.show.views.middle(this.at, this.read().real.get(this.at) ?? []);
+    const now = cell && [...middle!.slice(0, -cell.length), ...cell];
+    if (String(now) === String(this.cell)) return;
+    this.cell = now;
+    this.update();
+  }
+
+  /** Arrows move the unit, Enter pins it where it is, Escape lets it go. */
+  private key(event: KeyboardEvent): void {
+    if (event.key === "Escape") this.pinned = false;
+    else if (event.key === "Enter" || event.key === " ") {
+      this.pinned = !this.pinned;
+      event.preventDefault();
+    } else {
+      const unit = moved(event, this.unit, this.data.layers[this.layer]!.map!);
+      if (!unit) return;
+      [this.pinned, this.cell, this.unit] = [true, null, unit];
+    }
+    this.update();
+  }
+
+  private field(field: Effective): void {
+    [this.layer, this.unit, this.at, this.pinned] = [field.layer, [...field.unit], INPUT, true];
     this.update();
   }
 
   // -- what is shown -------------------------------------------------------------------------------------
+  private on(name: string): boolean {
+    return (this.parts[name] as HTMLInputElement).checked;
+  }
+
   private rows(): void {
-    const every = (this.parts["every"] as HTMLInputElement).checked;
-    this.column.show(this.data.pictures[every ? "layers" : "blocks"]);
+    this.column.show(this.data.pictures[this.on("every") ? "layers" : "blocks"]);
     this.update();
   }
 
@@ -168,104 +192,34 @@ class NetView {
     });
   }
 
+  /** What the unit reads, in the maps as they are and as if they had no end; found once for each unit. */
+  private read(): Reading {
+    const { data, layer, unit } = this;
+    const key = `${layer} ${unit}`;
+    if (this.reading.key !== key) {
+      const found = (clip: boolean): Map<number, Box[]> =>
+        data.layers[layer]?.map?.length ? reach(data, layer, unit, clip) : new Map();
+      this.reading = { key, real: found(true), free: found(false) };
+    }
+    return this.reading;
+  }
+
   private draw(): void {
-    const { data, layer, parts } = this;
-    const map = data.layers[layer]?.map ?? null;
-    const drawn = !!map?.length && [...map, ...data.space].every((n) => n <= DRAWN);
-    const read = (clip: boolean): Map<number, Box[]> =>
-      drawn ? reach(data, layer, this.unit, clip) : new Map();
-    [this.real, this.free] = [read(true), read(false)];
-    if (this.at !== INPUT && !this.free.has(this.at)) this.at = INPUT;
-    this.column.light({ read: this.real, layer, at: this.at });
-    parts["maps"]!.hidden = parts["reading"]!.hidden = !drawn;
-    facts(parts["facts"]!, data, layer, (other) => this.choose(other));
-    details(parts["details"]!, data, layer, this.unit);
-    if (drawn) this.maps(map);
+    const { layer, unit, cell, pinned } = this;
+    const { real, free } = this.read();
+    if (this.at !== INPUT && !free.has(this.at)) this.at = INPUT;
+    const { at } = this;
+    const [zoom, beyond, heated] = SWITCHES.map((name) => this.on(name)) as [boolean, boolean, boolean];
+    const seen: Seen = { layer, unit, at, pinned, cell, real, free, zoom, beyond, heated };
+    if (cell && !inside(cell, this.sizeOf(at))) seen.cell = null;
+    this.column.light({ read: real, layer, at });
+    this.show.draw(seen);
     clearTimeout(this.saving); // browsers refuse a link that changes with every frame
     this.saving = setTimeout(() => this.save(), LINKED);
   }
 
-  private maps(map: number[]): void {
-    const { data, layer, unit, at, parts } = this;
-    const real = this.real.get(at) ?? [];
-    const free = data.layers[layer]!.rf?.global ? real : (this.free.get(at) ?? []); // what reads all has no more to read
-    const cell = this.cell && inside(this.cell, this.sizeOf(at)) ? this.cell : null;
-    const units = cell ? fed(data, at, cell, layer) : [];
-    const [name, other] = [nameOf(data, layer), nameOf(data, at)];
-    parts["mine-title"]!.textContent = `${name}, ${times(map)} units`;
-    parts["theirs-title"]!.textContent =
-      `${other[0]!.toUpperCase()}${other.slice(1)}, ${times(this.sizeOf(at))} cells`;
-    if (at !== INPUT) parts["theirs-title"]!.textContent = `${other}, ${times(this.sizeOf(at))} units`;
-    const all = (size: number[]): [number, number][] => size.map((n) => [0, n - 1]);
-    this.mine.draw({
-      size: map,
-      role: "output",
-      boxes: units,
-      free: null,
-      view: all(map),
-      cell: unit,
-      label: `Map of ${name}, ${times(map)} units. Arrow keys move the unit, a click pins or frees it.`,
-    });
-    const heat = at === INPUT ? heatOf(data, layer, unit, parts["theirs"]!) : null;
-    parts["heat"]!.textContent = heat?.says ?? "";
-    const scene: Scene = {
-      size: this.sizeOf(at),
-      role: at === INPUT ? "input" : "output",
-      boxes: real,
-      free: bounds(free),
-      view: this.view(),
-      cell,
-      label: readSentence(data, layer, unit, at, real, free),
-      image: at === INPUT ? this.image : null,
-      heat,
-    };
-    this.theirs.draw(scene);
-    const said = cell ? fedSentence(data, at, cell, layer, units) : scene.label;
-    if (parts["said"]!.textContent !== said) parts["said"]!.textContent = said;
-    parts["hint"]!.textContent = this.pinned
-      ? "Click a unit to pick it; click it again and it follows the pointer."
-      : "The unit follows the pointer. Click to pin it.";
-    const path = this.path();
-    slide(parts["path"]!, path.length - 1, Math.max(0, path.indexOf(at)));
-    parts["path"]!.setAttribute("aria-valuetext", other);
-    slide(parts["slice"]!, (map.at(-3) ?? 1) - 1, unit.at(-3) ?? 0);
-  }
-
-  /** The input and the layers between it and the selected one, as far as they are read. */
-  private path(): number[] {
-    return [...this.free.keys()].filter((at) => at !== this.layer).sort((a, b) => a - b);
-  }
-
   private sizeOf(at: number): number[] {
-    return at === INPUT ? this.data.space : this.data.layers[at]!.map!;
-  }
-
-  /** The middle of what is read, or of the map. */
-  private middle(): number[] {
-    const side = hull(this.real.get(this.at) ?? []);
-    if (!side) return centre(this.sizeOf(this.at));
-    return side.map((runs) => Math.floor((runs[0]![0] + runs.at(-1)![1]) / 2));
-  }
-
-  /** Room for the map and for what units at its corners would read beyond its ends. */
-  private view(): [number, number][] {
-    const { data, layer, at } = this;
-    const size = this.sizeOf(at);
-    const every = (this.parts["beyond"] as HTMLInputElement).checked;
-    const corners = every
-      ? [data.layers[layer]!.map!.map(() => 0), data.layers[layer]!.map!.map((n) => n - 1)]
-      : [];
-    const reached = corners.map((corner) => {
-      const key = `${layer} ${at} ${corner}`;
-      if (!this.reachable.has(key)) {
-        this.reachable.set(key, bounds(reach(data, layer, corner, false).get(at) ?? []));
-      }
-      return this.reachable.get(key);
-    });
-    return size.map((n, a) => [
-      Math.min(0, ...reached.map((b) => b?.[a]![0] ?? 0)),
-      Math.max(n - 1, ...reached.map((b) => b?.[a]![1] ?? 0)),
-    ]);
+    return this.show.views.sizeOf(at);
   }
 
   // -- the link ------------------------------------------------------------------------------------------
@@ -273,7 +227,8 @@ class NetView {
     const { data, layer, unit, at } = this;
     const state: Record<string, string> = { layer: data.layers[layer]?.name ?? "", unit: unit.join(",") };
     if (at !== INPUT) state["at"] = data.layers[at]!.name;
-    if ((this.parts["every"] as HTMLInputElement).checked) state["rows"] = "layers";
+    if (this.on("every")) state["rows"] = "layers";
+    if (this.on("zoom")) state["zoom"] = "1";
     this.link.write(state);
   }
 
@@ -284,15 +239,13 @@ class NetView {
     if (layer >= 0) {
       const map = layers[layer]!.map;
       const unit = (state["unit"] ?? "").split(",").map(Number);
-      [this.layer, this.unit] = [layer, map && inside(unit, map) ? unit : centre(map)];
+      const known = map && inside(unit, map);
+      [this.layer, this.unit, this.cell, this.pinned] = [layer, known ? unit : centre(map), null, !!known];
       const at = layers.findIndex((l) => l.name === state["at"]);
       this.at = at >= 0 && at < layer ? at : INPUT;
     }
     (this.parts["every"] as HTMLInputElement).checked = state["rows"] === "layers";
+    if (layer >= 0) (this.parts["zoom"] as HTMLInputElement).checked = state["zoom"] === "1";
     this.rows();
   }
-}
-
-function slide(slider: HTMLElement, max: number, value: number): void {
-  Object.assign(slider, { max: String(max), value: String(value) });
 }

@@ -1,13 +1,13 @@
 /** The net as a column of layers, top to bottom, with its branches. Only the rows in sight are in the document. */
 import type { NetData, Picture, Row } from "./net_data";
+import { colours, type Ink, thumbnail } from "./net_pen";
 import { type Box, INPUT } from "./net_reach";
-import { colours, type Ink, thumbnail } from "./net_map";
-import { fieldText, short, whole } from "./net_words";
+import { fieldText, named, short, whole } from "./net_words";
 
 const HEIGHT = 46; // of a row, in pixels
 const SPARE = 6; // rows beyond the edge that are kept ready
 const LANE = 10; // pixels between two lanes
-const GUTTER = 92; // pixels at most for all of them
+const GUTTER = 66; // pixels at most for all of them
 const SVG = "http://www.w3.org/2000/svg";
 
 export interface Lit {
@@ -27,11 +27,13 @@ export class Column {
   private picture!: Picture;
   private crossing: Picture["wires"][] = [];
   private lit: Lit | null = null;
+  private marked: { read: Lit["read"]; now: string } | null = null;
+  private readonly marks = new WeakMap<Element, string>();
 
   constructor(
     parent: HTMLElement,
     private readonly data: NetData,
-    private readonly on: { layer: (layer: number) => void; at: (layer: number) => void },
+    private readonly on: { layer: (layer: number) => void; at: (layer: number) => void; enter: () => void },
   ) {
     const head = document.createElement("div");
     head.className = "net-row net-head";
@@ -42,7 +44,7 @@ export class Column {
       name: "Layer",
       shape: "Output",
       field: "Field",
-      params: "Parameters",
+      params: "Params",
       macs: "MACs",
     })) {
       head.append(cell(name, text));
@@ -75,7 +77,7 @@ export class Column {
     this.space.style.height = `${picture.rows.length * HEIGHT}px`;
     for (const row of this.shown.values()) row.remove();
     this.shown.clear();
-    this.lit = null; // what is selected has another row now
+    this.lit = this.marked = null; // what is selected has another row now
   }
 
   /** The row of a layer, or of the input. */
@@ -92,6 +94,9 @@ export class Column {
     if (moved) this.reveal(this.rowOf(lit.layer));
     this.fill();
     const ink = colours(this.list);
+    const now = `${lit.layer} ${lit.at} ${ink("--paper")} ${devicePixelRatio}`;
+    if (this.marked?.read === lit.read && this.marked.now === now) return;
+    this.marked = { read: lit.read, now };
     for (const [index, row] of this.shown) this.mark(row, index, ink);
   }
 
@@ -136,16 +141,19 @@ export class Column {
     element.setAttribute("aria-setsize", String(this.picture.rows.length));
     element.setAttribute("aria-posinset", String(index + 1));
     element.style.transform = `translateY(${index * HEIGHT}px)`;
+    element.style.order = String(index); // on paper rows follow each other
     const thumb = cell("thumb", "");
     const canvas = document.createElement("canvas");
     canvas.setAttribute("aria-hidden", "true");
     thumb.append(canvas);
     const name = cell("name", "");
     const does = document.createElement("small");
-    name.append(title(row.name), does);
+    name.append(title(named(row.name)), does);
     const input = this.data.input;
     const shape = layer ? layer.out : Array.isArray(input) ? input : (input[row.name] ?? []);
     does.textContent = layer ? row.does! : "input of the net";
+    const params = cell("params", row.params ? short(row.params) : "");
+    if (row.params) params.title = `${whole(row.params)} parameters`;
     const macs = cell("macs", row.macs ? short(row.macs) : "");
     if (row.macs) macs.title = `${whole(row.macs)} multiplications`;
     element.append(
@@ -154,7 +162,7 @@ export class Column {
       name,
       cell("shape", shape.join("×")),
       cell("field", layer ? fieldText(layer) : ""),
-      cell("params", row.params ? whole(row.params) : ""),
+      params,
       macs,
     );
     return element;
@@ -193,10 +201,15 @@ export class Column {
     const selected = row.layers.includes(lit.layer);
     const boxes = layer === null ? [] : (lit.read.get(selected ? lit.layer : layer) ?? []);
     const size = layer === null ? null : layer === INPUT ? data.space : data.layers[layer]!.map;
-    element.setAttribute("aria-selected", String(selected));
+    const looked = layer === lit.at || (row.layers.includes(lit.at) && lit.at !== INPUT);
+    const shows = `${selected} ${looked} ${ink("--paper")} ${devicePixelRatio} ${JSON.stringify(boxes)}`;
+    if (this.marks.get(element) === shows) return; // most rows stay as they are while a unit moves
+    this.marks.set(element, shows);
+    if (element.getAttribute("aria-selected") !== String(selected)) {
+      element.setAttribute("aria-selected", String(selected));
+    }
     if (selected) this.list.setAttribute("aria-activedescendant", element.id);
     element.classList.toggle("net-lit", boxes.length > 0);
-    const looked = layer === lit.at || (row.layers.includes(lit.at) && lit.at !== INPUT);
     element.classList.toggle("net-at", looked && boxes.length > 0);
     const canvas = element.querySelector("canvas")!;
     canvas.hidden = !size?.length;
@@ -210,13 +223,14 @@ export class Column {
     const layer = row && layerOf(row, this.data);
     if (layer === null || layer === undefined) return;
     if (layer === INPUT || (target.closest(".net-thumb") && this.lit?.read.has(layer))) this.on.at(layer);
-    else this.on.layer(layer);
+    else this.on.layer(mainOf(row!, this.data)!);
   }
 
   private key(event: KeyboardEvent): void {
     const rows = this.picture.rows;
     const now = this.lit ? this.rowOf(this.lit.layer) : 0;
     const page = Math.max(1, Math.floor(this.list.clientHeight / HEIGHT) - 1);
+    if (event.key === "Enter") this.on.enter();
     const moves: Record<string, number> = {
       ArrowDown: now + 1,
       ArrowUp: now - 1,
@@ -230,9 +244,14 @@ export class Column {
     event.preventDefault();
     to = Math.min(Math.max(to, 0), rows.length - 1);
     while (to < rows.length - 1 && rows[to]!.shows === undefined) to++;
-    const layer = rows[to]!.shows;
+    const layer = mainOf(rows[to]!, this.data);
     if (layer !== undefined) this.on.layer(layer);
   }
+}
+
+/** The layer that a row is named after, to which one goes first. */
+export function mainOf(row: Row, data: NetData): number | undefined {
+  return row.layers.find((layer) => data.layers[layer]!.name === row.name) ?? row.shows;
 }
 
 /** The layer whose map a row shows; null for an input that is not followed. */

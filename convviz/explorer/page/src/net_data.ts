@@ -40,6 +40,10 @@ export interface Layer {
   reads: Read[];
   /** For each axis a table of `phases`, or null where all units are alike. */
   phases: (number | null)[];
+  /** Why there is no map, as a sentence. */
+  why: string | null;
+  /** Its place in `codes`. */
+  code: number;
 }
 
 /** A row of the column: a layer with what trails it, or an input of the net (which has no layers). */
@@ -61,28 +65,39 @@ export interface Picture {
   tracks: number;
 }
 
-/** The effective field of one unit: a byte for each cell from `origin` on, by axis where it is a product. */
+/** The effective field of one unit: a picture of `shape` from cell `origin` on, by its last two axes. */
 export interface Effective {
   layer: number;
   unit: number[];
   measured: boolean;
+  /** What was computed, as a sentence. */
+  about: string;
   origin: number[];
   shape: number[];
-  factors: string[];
+  picture: string;
+  /** First and last cell of what holds 95 %, along each axis. */
+  box: [number, number][];
+  /** Sides of the theoretical field, and the part of it that the box is. */
+  size: number[];
+  part: number;
 }
 
 export interface NetData {
   page: "net";
   name: string;
+  /** How a command line names the net; null where it has no name there. */
+  source: string | null;
   input: number[] | Record<string, number[]>;
   wrt: string;
   space: number[];
-  totals: { params: number; macs: number };
+  totals: { params: number; macs: number; layers: number };
   notes: string[];
   layers: Layer[];
   steps: Step[];
   /** Tables of [span, cells read (null: not counted)] for each unit of a period. */
   phases: [number, number | null][][];
+  /** A layer in PyTorch (empty: it has no line of its own there) and in a model.yaml. */
+  codes: { torch: string; yaml: string }[];
   pictures: { blocks: Picture; layers: Picture };
   image: string | null;
   erf: Effective[];

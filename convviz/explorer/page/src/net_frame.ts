@@ -1,29 +1,44 @@
 /** The parts of the net view, before anything is known of where the reader looks. */
+import { h } from "./dom";
 import type { NetData } from "./net_data";
 import { short, times, whole } from "./net_words";
+
+const NOTES = 2; // that are shown at once
 
 const FRAME = `
 <div class="net">
   <header><h1 data-part="name"></h1><p data-part="totals"></p><div class="net-notes" data-part="notes"></div></header>
   <section class="net-column" aria-label="Layers" data-part="column">
-    <label class="net-check"><input type="checkbox" data-part="every"> A row for every layer</label>
+    <div class="net-find">
+      <input type="search" placeholder="Find a layer" aria-label="Find a layer by its name or kind" data-part="find">
+      <span data-part="found" aria-live="polite"></span>
+      <label class="net-check"><input type="checkbox" data-part="every"> Every layer</label>
+    </div>
   </section>
   <div class="net-side">
-    <section data-part="facts" class="net-facts" aria-label="The layer"></section>
-    <section data-part="reading" aria-label="What a unit reads">
-      <p class="net-said" data-part="said" aria-live="polite"></p>
-      <div class="net-tools">
-        <label class="net-path">input <input type="range" min="0" value="0" data-part="path" aria-label="Layer that is looked at"> layer</label>
-        <label class="net-path">slice <input type="range" min="0" value="0" data-part="slice" aria-label="Slice of the unit"></label>
-        <label class="net-check"><input type="checkbox" checked data-part="beyond"> Beyond the ends</label>
-        <button type="button" data-part="effective">Effective field</button>
-      </div>
-    </section>
+    <section data-part="title" class="net-about" aria-label="The layer"></section>
+    <p class="net-said" data-part="said" aria-live="polite"></p>
     <div class="net-maps" data-part="maps">
-      <figure><figcaption data-part="mine-title"></figcaption><div data-part="mine"></div><p class="net-hint" data-part="hint"></p></figure>
-      <figure><figcaption data-part="theirs-title"></figcaption><div data-part="theirs"></div><p class="net-hint">Point at a cell: the units that it reaches light up. Dashed: what the unit would read if no map had an end. <span data-part="heat"></span></p></figure>
+      <figure class="net-own" data-part="own">
+        <figcaption data-part="mine-title"></figcaption><div data-part="mine"></div><p class="net-hint" data-part="hint"></p>
+        <label class="net-slide" data-part="slices">Slice <input type="range" min="0" value="0" data-part="slice"></label>
+      </figure>
+      <figure class="net-hero" data-part="hero">
+        <figcaption data-part="theirs-title"></figcaption>
+        <div class="net-tools">
+          <label class="net-slide">Input <input type="range" min="0" value="0" data-part="path" aria-label="Layer that is looked at"> layer</label>
+          <label class="net-check"><input type="checkbox" data-part="zoom"> Zoom in</label>
+          <label class="net-check"><input type="checkbox" data-part="beyond"> Beyond the ends</label>
+          <label class="net-check"><input type="checkbox" checked data-part="heated"> Effective field</label>
+        </div>
+        <div data-part="levels"></div>
+        <div data-part="theirs"></div>
+        <div class="net-legend" data-part="heat"></div>
+        <p class="net-hint" data-part="told"></p>
+      </figure>
+      <section data-part="numbers" class="net-facts net-numbers" aria-label="Numbers of the layer"></section>
     </div>
-    <section data-part="details" class="net-facts" aria-label="Fields and phases"></section>
+    <section data-part="details" class="net-facts" aria-label="Phases, code and commands"></section>
   </div>
 </div>`;
 
@@ -33,23 +48,22 @@ export function frame(element: HTMLElement, data: NetData): Record<string, HTMLE
   const parts = Object.fromEntries(
     [...element.querySelectorAll<HTMLElement>("[data-part]")].map((e) => [e.dataset["part"]!, e]),
   );
-  parts["name"]!.textContent = data.name;
+  parts["name"]!.textContent = data.name || "A net without a name";
   parts["totals"]!.textContent = [
-    `${data.layers.length} layers`,
+    `${whole(data.totals.layers)} layers`,
     `input ${times(shapeOf(data))}`,
     `${whole(data.totals.params)} parameters`,
     `${short(data.totals.macs)} MACs`,
   ].join(" · ");
-  for (const note of data.notes) parts["notes"]!.append(paragraph(note));
+  const { notes } = data;
+  parts["notes"]!.append(...notes.slice(0, NOTES).map((note) => h("p", {}, note)));
+  if (notes.length > NOTES) {
+    const rest = notes.slice(NOTES).map((note) => h("p", {}, note));
+    parts["notes"]!.append(h("details", {}, h("summary", {}, `${rest.length} more notes`), ...rest));
+  }
   return parts;
 }
 
 function shapeOf(data: NetData): number[] {
   return Array.isArray(data.input) ? data.input : data.input[data.wrt]!;
-}
-
-function paragraph(text: string): HTMLElement {
-  const p = document.createElement("p");
-  p.textContent = text;
-  return p;
 }

@@ -1,4 +1,17 @@
 /** One map of a layer on a canvas: its cells, the ones that are read, and a cell that is pointed at or moved by keys. */
+import {
+  type Area,
+  colours,
+  edges,
+  fill,
+  fit,
+  hatch,
+  type Ink,
+  OUTLINES,
+  outline,
+  plane,
+  Width,
+} from "./net_pen";
 import { type Box, bounds, hull } from "./net_reach";
 
 export interface Scene {
@@ -15,36 +28,45 @@ export interface Scene {
   cell: number[] | null;
   label: string;
   image?: CanvasImageSource | null;
-  /** Drawn over the cells from `origin` on. */
-  heat?: { picture: HTMLCanvasElement; origin: number[] } | null;
+  /** The effective field, in place of the even tint of what is read; `box` holds 95 % of it. */
+  heat?: Heat | null;
+}
+
+export interface MapEvents {
+  point: (cell: number[] | null) => void;
+  pick: (cell: number[]) => void;
+  key: (event: KeyboardEvent) => void;
+}
+
+export interface Heat {
+  picture: CanvasImageSource;
+  origin: number[];
+  shape: number[];
+  box: [number, number][];
 }
 
 const LINES = 5; // pixels of a cell from which on cells have borders
-const OUTLINES = 300; // rectangles at most that get an outline of their own
-const THUMB = 34; // side of a small map
-const DOT = 2; // pixels at least of what is read in a small map
-const STRIP = 56; // height of the map of a sequence
+const STRIP = 40; // height of the map of a sequence
+const LEAST = 200; // pixels that it may always take
 
-type Area = { x: number; y: number; width: number; height: number };
-
+/** `tall`: the share of the window's height that a map may take. */
 export class MapView {
   readonly canvas = document.createElement("canvas");
   private scene: Scene | null = null;
+  private readonly width: Width;
   private place = { x: 0, y: 0, dx: 1, dy: 1 };
 
   constructor(
     parent: HTMLElement,
-    on: {
-      point: (cell: number[] | null) => void;
-      pick: (cell: number[]) => void;
-      key: (e: KeyboardEvent) => void;
-    },
+    on: MapEvents,
+    private readonly tall: number,
   ) {
     const { canvas } = this;
     canvas.className = "net-map";
     canvas.tabIndex = 0;
     canvas.setAttribute("role", "application");
     parent.append(canvas);
+    this.width = new Width(parent);
     canvas.addEventListener("pointermove", (e) => on.point(this.cellAt(e)));
     canvas.addEventListener("pointerleave", (e) => {
       if (e.pointerType === "mouse") on.point(null); // a finger that is lifted leaves what it touched
@@ -68,8 +90,9 @@ export class MapView {
 
   draw(scene: Scene): void {
     this.scene = scene;
-    this.canvas.setAttribute("aria-label", scene.label);
-    const width = this.canvas.parentElement!.clientWidth;
+    if (this.canvas.getAttribute("aria-label") !== scene.label)
+      this.canvas.setAttribute("aria-label", scene.label);
+    const width = this.width.now;
     if (!width) return;
     const view = scene.view.slice(-2);
     const [rows, columns] = plane(
@@ -77,7 +100,7 @@ export class MapView {
       1,
     );
     const sequence = scene.size.length === 1;
-    const most = Math.min(width, Math.max(240, Math.round(innerHeight * 0.56)));
+    const most = Math.min(width, Math.max(LEAST, Math.round(innerHeight * this.tall)));
     const dx = sequence ? (width - 8) / columns : Math.min((width - 8) / columns, (most - 8) / rows);
     const dy = sequence ? STRIP : dx;
     const height = Math.ceil(dy * rows) + 8;
@@ -94,15 +117,10 @@ export class MapView {
     const read = scene.boxes.flatMap((box) => this.areas(box));
     fill(pen, [map], ink(`--${scene.role}-fill`));
     if (scene.image) this.picture(pen, scene.image, map, read, ink);
-    else this.cells(pen, scene.boxes, read, ink);
-    if (scene.heat) {
-      const { picture, origin } = scene.heat;
-      const [y, x] = plane(origin, 0);
-      const over = this.area([y, y + picture.height - 1], [x, x + picture.width - 1]);
-      pen.imageSmoothingEnabled = false;
-      pen.drawImage(picture, over.x, over.y, over.width, over.height);
-    }
+    else this.cells(pen, scene.boxes, read, ink, !scene.heat);
+    if (scene.heat) this.heat(pen, scene.heat, ink);
     if (Math.min(this.place.dx, this.place.dy) >= LINES) this.lines(pen, map, ink("--line"));
+    if (scene.boxes.length === 1 && read.length <= OUTLINES) outline(pen, read, ink("--active-edge"), 2);
     outline(pen, [map], ink(`--${scene.role}-edge`), 1.5);
     if (scene.free && String(scene.free) !== String(bounds(scene.boxes))) {
       const [y, x] = scene.free.length > 1 ? scene.free.slice(-2) : [[0, 0] as const, scene.free[0]!];
@@ -114,7 +132,7 @@ export class MapView {
   }
 
   /** Cells that are read, and between them the holes: muted, with diagonal lines. */
-  private cells(pen: CanvasRenderingContext2D, boxes: Box[], read: Area[], ink: Ink): void {
+  private cells(pen: CanvasRenderingContext2D, boxes: Box[], read: Area[], ink: Ink, even: boolean): void {
     const sides = hull(boxes);
     if (sides && (boxes.length > 1 || sides.some((runs) => runs.length > 1))) {
       const all = this.areas(sides.map((runs) => [[runs[0]![0], runs.at(-1)![1]]]));
@@ -123,7 +141,16 @@ export class MapView {
     }
     edges(pen, read, ink);
     fill(pen, read, ink("--paper"));
-    fill(pen, read, ink("--active-edge"), 0.5);
+    if (even) fill(pen, read, ink("--active-edge"), 0.5);
+  }
+
+  private heat(pen: CanvasRenderingContext2D, { picture, origin, shape, box }: Heat, ink: Ink): void {
+    const [y, x] = plane(origin, 0);
+    const [rows, columns] = plane(shape, 1);
+    const over = this.area([y, y + rows - 1], [x, x + columns - 1]);
+    pen.imageSmoothingEnabled = false;
+    pen.drawImage(picture, over.x, over.y, over.width, over.height);
+    outline(pen, this.areas(box.map((run) => [run])), ink("--ink"), 2);
   }
 
   /** The image, bright where it is read. */
@@ -187,103 +214,4 @@ export class MapView {
     const [rows, columns] = box.length > 1 ? box.slice(-2) : [[[0, 0] as [number, number]], box[0]!];
     return rows!.flatMap((row) => columns!.map((column) => this.area(row, column)));
   }
-}
-
-/** A small map that only shows where the cells that are read lie. */
-export function thumbnail(
-  canvas: HTMLCanvasElement,
-  size: number[],
-  boxes: Box[],
-  role: string,
-  ink: Ink,
-): void {
-  const pen = fit(canvas, THUMB, THUMB);
-  const [rows, columns] = plane(size, 1);
-  const side = THUMB - 4;
-  const sequence = size.length === 1;
-  const dx = sequence ? side / columns : side / Math.max(rows, columns);
-  const dy = sequence ? 12 : dx;
-  const [x, y] = [(THUMB - columns * dx) / 2, (THUMB - rows * dy) / 2];
-  const map = { x, y, width: columns * dx, height: rows * dy };
-  fill(pen, [map], ink(boxes.length ? `--${role}-fill` : "--muted-fill"));
-  for (const box of boxes) {
-    const [high, wide] = box.length > 1 ? box.slice(-2) : [[[0, 0] as [number, number]], box[0]!];
-    const areas = high!.flatMap(([top, bottom]) =>
-      wide!.map(([left, right]) => ({
-        x: x + left * dx,
-        y: y + top * dy,
-        width: Math.max(DOT, (right - left + 1) * dx),
-        height: Math.max(DOT, (bottom - top + 1) * dy),
-      })),
-    );
-    fill(pen, areas, ink("--active-edge"));
-  }
-  outline(pen, [map], ink(boxes.length ? `--${role}-edge` : "--line"), 1);
-}
-
-/** Rows and columns of what has one, two or more axes. */
-export function plane(values: readonly number[], single: number): [number, number] {
-  return values.length === 1 ? [single, values[0]!] : [values.at(-2)!, values.at(-1)!];
-}
-
-/** Sharp on every screen: the canvas gets as many pixels as the screen has there. */
-export function fit(canvas: HTMLCanvasElement, width: number, height: number): CanvasRenderingContext2D {
-  const dense = devicePixelRatio || 1;
-  const [w, h] = [Math.round(width * dense), Math.round(height * dense)];
-  if (canvas.width !== w || canvas.height !== h) {
-    canvas.width = w;
-    canvas.height = h;
-    canvas.style.height = `${height}px`;
-  }
-  const pen = canvas.getContext("2d")!;
-  pen.setTransform(dense, 0, 0, dense, 0, 0);
-  pen.clearRect(0, 0, width, height);
-  return pen;
-}
-
-export type Ink = (name: string) => string;
-
-/** The colours as they are now; each is asked of the style sheet once. */
-export function colours(element: Element): Ink {
-  const style = getComputedStyle(element);
-  const known = new Map<string, string>();
-  return (name) => {
-    if (!known.has(name)) known.set(name, style.getPropertyValue(name));
-    return known.get(name)!;
-  };
-}
-
-/** Fills areas as one: what lies in several of them is filled once. */
-function fill(pen: CanvasRenderingContext2D, areas: Area[], style: string | CanvasPattern, alpha = 1): void {
-  pen.globalAlpha = alpha;
-  pen.fillStyle = style;
-  pen.beginPath();
-  for (const a of areas) pen.rect(a.x, a.y, a.width, a.height);
-  pen.fill();
-  pen.globalAlpha = 1;
-}
-
-/** Drawn before the areas are filled, so that what is seen is the outline of all together. */
-function edges(pen: CanvasRenderingContext2D, areas: Area[], ink: Ink): void {
-  if (areas.length <= OUTLINES) outline(pen, areas, ink("--active-edge"), 4);
-}
-
-function outline(pen: CanvasRenderingContext2D, areas: Area[], colour: string, width: number): void {
-  pen.strokeStyle = colour;
-  pen.lineWidth = width;
-  for (const a of areas) pen.strokeRect(a.x, a.y, a.width, a.height);
-}
-
-function hatch(pen: CanvasRenderingContext2D, colour: string): CanvasPattern {
-  const tile = document.createElement("canvas");
-  tile.width = tile.height = 8;
-  const brush = tile.getContext("2d")!;
-  brush.strokeStyle = colour;
-  brush.beginPath();
-  for (const x of [-8, 0, 8]) {
-    brush.moveTo(x, 8);
-    brush.lineTo(x + 8, 0);
-  }
-  brush.stroke();
-  return pen.createPattern(tile, "repeat")!;
 }

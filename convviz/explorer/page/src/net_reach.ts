@@ -5,7 +5,7 @@
  * are lists of several, so every set and every count is exact. All geometry comes from `taps`.
  */
 import type { Layer, NetData, Read, Step } from "./net_data";
-import { borderOf, feeds, inside, type Relation, taps } from "./relations";
+import { borderOf, feeds, inside, type Relation, type Tap, taps } from "./relations";
 
 /** Maximal stretches [first, last] of a set of integers, in order. */
 export type Runs = [number, number][];
@@ -69,43 +69,89 @@ export function image(step: Step, cells: Runs, clip: boolean): Runs {
   const { relation, n } = step;
   if (!cells.length) return cells;
   if (!relation) return [[0, n - 1]];
-  const border = clip ? borderOf(relation) : "zeros";
-  const [whole, single]: [Runs, number[]] = [[], []];
-  for (const [first, last] of cells) {
-    if (border === "zeros" && closed(relation)) {
-      const ends = [...taps(relation, first), ...taps(relation, last)].map((tap) => tap.cell);
-      whole.push([Math.min(...ends), Math.max(...ends)]);
-      continue;
-    }
-    for (let o = first; o <= last; o++) {
-      for (const tap of taps(relation, o)) {
-        const cell = clip ? inside(tap.cell, n, border) : tap.cell;
-        if (cell !== null) single.push(cell);
-      }
-    }
-  }
-  const read = union([whole, runsOf(single)]);
-  return clip ? cut(read, n) : read;
+  const read = swept((o) => taps(relation, o), paceOf(relation), cells);
+  if (!clip) return read;
+  const border = borderOf(relation);
+  if (border === "zeros" || within(read, [[0, n - 1]])) return cut(read, n);
+  const stands = outside(read, n).map((cell) => inside(cell, n, border)!);
+  return union([cut(read, n), runsOf(stands)]);
 }
 
-/** Whether outputs side by side read cells without a hole between them. */
-function closed(relation: Relation): boolean {
-  if (relation.kind !== "window" || relation.up !== 1) return false;
-  const { kernel, stride, dilation } = relation;
-  return stride <= kernel && (Math.abs(dilation) === 1 || kernel === 1);
-}
-
-/** The outputs of a step that read any of its inputs `cells`, clipped to what there is. */
+/** The outputs of a step that read one of the inputs `cells`. */
 function readers(step: Step, cells: Runs): Runs {
-  const { relation, m } = step;
+  const { relation, n, m } = step;
   if (!relation) return [[0, m - 1]];
-  if (relation.kind !== "table" && borderOf(relation) === "zeros") {
-    return cut(runsOf(members(cells).flatMap((i) => feeds(relation, i, m).map((tap) => tap.cell))), m);
+  const border = borderOf(relation);
+  if (relation.kind === "table") {
+    const wanted = new Set(members(cells));
+    const reads = (o: number): boolean =>
+      taps(relation, o).some((tap) => wanted.has(inside(tap.cell, n, border) ?? NaN));
+    return runsOf(Array.from({ length: m }, (_, o) => o).filter(reads));
   }
-  const wanted = new Set(members(cells));
-  const reads = (o: number): boolean =>
-    taps(relation, o).some((tap) => wanted.has(inside(tap.cell, step.n, borderOf(relation)) ?? NaN));
-  return runsOf(Array.from({ length: m }, (_, o) => o).filter(reads));
+  // A cell is read as itself, and as those beyond the ends that it stands for.
+  const far = border === "zeros" ? [] : outside(image(step, [[0, m - 1]], false), n);
+  const twins = far.filter((cell) => holds([[cells]], [inside(cell, n, border)!]));
+  const pace = paceOf(relation, true);
+  const reached = swept((i) => feeds(relation, i, m), pace, union([cells, runsOf(twins)]));
+  return cut(reached, m);
+}
+
+/** How a relation moves on: by `stride` cells of which every `up`-th is there; closed: without holes in between. */
+interface Pace {
+  stride: number;
+  up: number;
+  closed: boolean;
+}
+
+/** From outputs to inputs, or `back`: a window that is turned around swaps its stride with what it is stuffed by. */
+function paceOf(relation: Relation, back = false): Pace {
+  if (relation.kind !== "window") return { stride: 0, up: 0, closed: relation.kind === "blocks" };
+  const { kernel, dilation } = relation;
+  const [stride, up] = back ? [relation.up, relation.stride] : [relation.stride, relation.up];
+  return { stride, up, closed: up === 1 && stride <= kernel && (Math.abs(dilation) === 1 || kernel === 1) };
+}
+
+/** What all of some runs reach by their taps: by the ends of a run where that is known to be all, however long it is. */
+function swept(tapsOf: (at: number) => Tap[], pace: Pace, runs: Runs): Runs {
+  const whole: Runs = [];
+  const single: number[] = [];
+  for (const [first, last] of runs) {
+    const ends = pace.closed ? [first, last].flatMap((at) => outer(tapsOf(at))) : [];
+    if (ends.length) {
+      whole.push([Math.min(...ends), Math.max(...ends)]);
+    } else if (pace.stride !== 1 || last - first < 2 * pace.up) {
+      for (let at = first; at <= last; at++) for (const tap of tapsOf(at)) single.push(tap.cell);
+    } else {
+      whole.push(...steady(tapsOf, pace.up, first, last));
+    }
+  }
+  return union([whole, runsOf(single)]);
+}
+
+/** The first and the last cell of taps, which follow each other in one direction. */
+const outer = (taps: Tap[]): number[] => (taps[0] ? [taps[0].cell, taps.at(-1)!.cell] : []);
+
+/** Each tap of a kernel moves on by one cell at a time: from where it first hits to where it last does. */
+function steady(tapsOf: (at: number) => Tap[], up: number, first: number, last: number): Runs {
+  const from = new Map<number, number>();
+  const to = new Map<number, number>();
+  for (let i = up - 1; i >= 0; i--) {
+    for (const { cell, index } of tapsOf(first + i)) from.set(index, cell);
+    for (const { cell, index } of tapsOf(last - i)) to.set(index, cell);
+  }
+  return [...from].map(([index, cell]) => [cell, to.get(index)!]);
+}
+
+/** The members that lie beyond the ends of an axis of `n` cells. */
+function outside(runs: Runs, n: number): number[] {
+  return members(
+    runs
+      .flatMap(([lo, hi]): Runs => [
+        [lo, Math.min(hi, -1)],
+        [Math.max(lo, n), hi],
+      ])
+      .filter(([lo, hi]) => lo <= hi),
+  );
 }
 
 /** Adds a box: nothing if it lies in another, joined with one that differs along a single axis. */
@@ -203,10 +249,14 @@ function total(runs: Runs): number {
   return runs.reduce((sum, [lo, hi]) => sum + hi - lo + 1, 0);
 }
 
-function sameRuns(a: Runs, b: Runs): boolean {
+export function sameRuns(a: Runs, b: Runs): boolean {
   return a.length === b.length && a.every(([lo, hi], i) => lo === b[i]![0] && hi === b[i]![1]);
 }
 
 function within(a: Runs, b: Runs): boolean {
-  return a.every(([lo, hi]) => b.some(([from, to]) => from <= lo && hi <= to));
+  let i = 0;
+  return a.every(([lo, hi]) => {
+    while (i < b.length && b[i]![1] < lo) i++;
+    return i < b.length && b[i]![0] <= lo && hi <= b[i]![1];
+  });
 }

@@ -21,7 +21,11 @@ export function short(n: number): string {
   return whole(n);
 }
 
-export const times = (sizes: readonly number[]): string => sizes.join(" × ");
+/** 0.3274 -> 33 % */
+export const percent = (part: number): string => `${Number((part * 100).toPrecision(2))} %`;
+
+export const times = (sizes: readonly number[]): string =>
+  sizes.map((n) => (n < 1e4 ? n : whole(n))).join(" × ");
 
 /** The receptive field of a layer in one cell of the column. */
 export function fieldText({ rf }: Layer): string {
@@ -29,8 +33,13 @@ export function fieldText({ rf }: Layer): string {
   return rf.global ? "all" : rf.size.join("×");
 }
 
-export const nameOf = (data: NetData, layer: number): string =>
-  layer === INPUT ? "the input" : data.layers[layer]!.name;
+/** A name that can be seen. */
+export const named = (name: string): string => (name.trim() ? name : "(no name)");
+
+export const nameOf = (data: NetData, layer: number): string => {
+  if (layer !== INPUT) return named(data.layers[layer]!.name);
+  return Array.isArray(data.input) ? "the input" : `input ${data.wrt}`;
+};
 
 /** rows 3–9 and columns 0–4 */
 export function ranges(spans: readonly (readonly [number, number])[]): string {
@@ -60,7 +69,9 @@ export function readSentence(
   const parts = [`${who} reads ${ranges(spans)} of ${nameOf(data, at)}: ${cells(n)}.`];
   if (n < box) parts.push(`Between them ${box - n === 1 ? "is 1 hole" : `are ${whole(box - n)} holes`}.`);
   const ideal = bounds(free);
-  if (ideal && ideal.some(([lo, hi], a) => lo !== spans[a]![0] || hi !== spans[a]![1])) {
+  if (ideal && spans.some(([lo, hi], a) => lo < ideal[a]![0] || hi > ideal[a]![1])) {
+    parts.push(`Maps wrap around on the way: counted on beyond their ends, these are ${ranges(ideal)}.`);
+  } else if (ideal && ideal.some(([lo, hi], a) => lo !== spans[a]![0] || hi !== spans[a]![1])) {
     parts.push(`If no map had an end, it would read ${ranges(ideal)}: ${cells(count(free))}.`);
   } else if (count(free) !== n) {
     parts.push(`If no map had an end, it would read ${cells(count(free))}.`);

@@ -1,6 +1,6 @@
 /** The view of an op: input, kernel and output on grids, and what each cell reads and feeds. */
 import { cards, facts } from "./cards";
-import type { Cell, OpData, RawView, Setting } from "./data";
+import { opened, type Cell, type OpData, type RawView, type Setting } from "./data";
 import { h } from "./dom";
 import { explain } from "./explain";
 import { fit } from "./fit";
@@ -25,7 +25,7 @@ interface Spot {
 class OpPage {
   private readonly settings: Settings;
   private readonly player = new Player((step) => this.play(step));
-  private readonly title = h("p", { class: "op-headline" });
+  private readonly title = h("h1", { class: "op-headline" });
   private readonly tabs = h("div", { class: "op-tabs", role: "group", "aria-label": "View" });
   private readonly place = h("div", { class: "op-place" });
   private readonly told = h("div", { class: "op-explain", "aria-live": "polite" });
@@ -47,26 +47,31 @@ class OpPage {
     this.settings = new Settings(data, () => this.rebuild());
     const aside = h("aside", { class: "op-aside" }, this.settings.element, this.facts);
     if (!data.knobs.length) this.settings.element.remove();
+    const cut = data.cut ? h("p", { class: "op-cut" }, data.cut) : null;
     element.append(
-      h("header", { class: "op-head" }, h("h1", {}, data.title), h("p", { class: "op-intro" }, data.about)),
+      h(
+        "header",
+        { class: "op-head" },
+        h("div", { class: "op-bar" }, this.title, this.tabs),
+        ...(cut ? [cut] : []),
+        h("p", { class: "op-intro" }, data.about),
+      ),
       h(
         "div",
         { class: "op-body" },
         aside,
-        h(
-          "div",
-          { class: "op-main" },
-          h("div", { class: "op-bar" }, this.title, this.tabs),
-          this.place,
-          this.player.element,
-          this.told,
-        ),
+        h("div", { class: "op-main" }, this.place, this.player.element, this.told),
       ),
       this.below,
     );
     this.follow(link.read());
     link.listen((state) => this.follow(state));
     new ResizeObserver(() => this.fit()).observe(this.place);
+    element.addEventListener("layout", () => this.fit());
+    // What is said may grow, but what stands below does not jump with every cell.
+    new ResizeObserver(() => {
+      this.told.style.minHeight = innerWidth > 900 ? `${this.told.offsetHeight}px` : "";
+    }).observe(this.told);
     element.addEventListener("keydown", (event) => {
       if (event.key === "Escape") this.reset();
     });
@@ -86,7 +91,8 @@ class OpPage {
   /** Another setting, or another view: new grids. */
   private rebuild(): void {
     this.player.stop();
-    this.setting = this.data.states[this.settings.state]!;
+    this.told.style.minHeight = "";
+    this.setting = opened(this.data, this.settings.state);
     const raw = this.setting.views.find((view) => view.key === this.chosen) ?? this.setting.views[0]!;
     this.view = new View(raw, this.data.store);
     this.until = null;
@@ -97,8 +103,14 @@ class OpPage {
     this.place.replaceChildren(this.stage.element);
     this.title.textContent = this.setting.title;
     this.drawTabs(raw);
-    this.facts.replaceChildren(facts(this.setting));
-    this.below.replaceChildren(...cards(this.data, this.setting));
+    const shown = [...this.setting.facts, ...(this.data.layer ?? [])] as [string, string][];
+    this.facts.replaceChildren(facts({ facts: shown }));
+    this.below.replaceChildren(
+      ...cards(this.data, this.setting, {
+        point: (role, cell) => this.show(cell ? this.spot(role, cell) : this.pinned),
+        pin: (role, cell) => this.pin(this.spot(role, cell)),
+      }),
+    );
     if (!this.exists(this.pinned)) this.pinned = this.first();
     this.fit();
     this.pin(this.pinned);
@@ -137,6 +149,12 @@ class OpPage {
   private first(): Spot {
     const role = this.view.raw.plays;
     return { role, cell: this.view[role].shape.map((n, axis) => (axis ? Math.floor((n - 1) / 2) : 0)) };
+  }
+
+  /** A cell of space on the grids of this view: in the first channel, and between the zeros where there are some. */
+  private spot(role: "input" | "output", cell: Cell): Spot {
+    const steps = role === "input" ? this.view.raw.input.stuffed.slice(1) : [];
+    return { role, cell: [0, ...cell.map((i, axis) => i * (steps[axis] ?? 1))] };
   }
 
   private reset(): void {

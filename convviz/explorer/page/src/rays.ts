@@ -1,18 +1,29 @@
 /** Rays from the cells that are read to the cell that is written, behind the panels. */
 import { svg } from "./dom";
 
+/** A rectangle, measured from the corner of the stage. */
+export interface Box {
+  left: number;
+  top: number;
+  right: number;
+  bottom: number;
+}
+
 export class Rays {
   readonly element = svg("svg", { class: "op-rays", "aria-hidden": "true" });
 
   /** Draws from the boxes around groups of cells to the box around others. */
   draw(stage: HTMLElement, from: HTMLElement[][], to: HTMLElement[]): void {
-    this.element.replaceChildren();
-    if (!to.length) return;
     const origin = stage.getBoundingClientRect();
-    const target = around(to, origin);
-    for (const cells of from) {
-      if (!cells.length) continue;
-      const box = around(cells, origin);
+    const boxes = from.filter((cells) => cells.length).map((cells) => around(cells, origin));
+    this.join(boxes, to.length ? around(to, origin) : null);
+  }
+
+  /** Draws from boxes to another one. */
+  join(from: Box[], target: Box | null): void {
+    this.element.replaceChildren();
+    if (!target) return;
+    for (const box of from) {
       const below = target.top > box.bottom; // panels lie below each other
       const ends: [number, number, number, number][] = below
         ? [
@@ -33,19 +44,19 @@ export class Rays {
   }
 }
 
-interface Box {
-  left: number;
-  top: number;
-  right: number;
-  bottom: number;
+/** The box around others. */
+export function union(boxes: readonly Box[]): Box {
+  return {
+    left: Math.min(...boxes.map((b) => b.left)),
+    top: Math.min(...boxes.map((b) => b.top)),
+    right: Math.max(...boxes.map((b) => b.right)),
+    bottom: Math.max(...boxes.map((b) => b.bottom)),
+  };
 }
 
-function around(cells: HTMLElement[], origin: DOMRect): Box {
-  const boxes = cells.map((cell) => cell.getBoundingClientRect());
-  return {
-    left: Math.min(...boxes.map((b) => b.left)) - origin.left,
-    top: Math.min(...boxes.map((b) => b.top)) - origin.top,
-    right: Math.max(...boxes.map((b) => b.right)) - origin.left,
-    bottom: Math.max(...boxes.map((b) => b.bottom)) - origin.top,
-  };
+/** The cells of a box come in order, so that its first and its last are two of its corners. */
+function around(cells: HTMLElement[], { left, top }: DOMRect): Box {
+  const corners = [cells[0]!, cells[cells.length - 1]!].map((cell) => cell.getBoundingClientRect());
+  const box = union(corners);
+  return { left: box.left - left, top: box.top - top, right: box.right - left, bottom: box.bottom - top };
 }

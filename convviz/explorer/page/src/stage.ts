@@ -1,21 +1,11 @@
 /** The grids of a view side by side, and the marks on them. */
 import type { Cell, Tensor } from "./data";
 import { h } from "./dom";
-import { Grid, type Handlers, type Role } from "./grid";
-import { Rays } from "./rays";
-import { at, key, within, type Pair, type Read, type View } from "./view";
+import { Grid, range, type Handlers, type Role } from "./grid";
+import { Rays, union, type Box } from "./rays";
+import { at, key, product, within, type Pair, type Read, type View } from "./view";
 import { number, short } from "./words";
 
-const MARKS = [
-  "op-read",
-  "op-written",
-  "op-fed",
-  "op-used",
-  "op-hole",
-  "op-shared",
-  "op-winner",
-  "op-zero-read",
-];
 const SPACE: Record<number, string[]> = {
   1: ["position"],
   2: ["row", "column"],
@@ -31,6 +21,7 @@ export class Stage {
   private readonly output: Grid;
   private readonly rays = new Rays();
   private last: () => void = () => undefined;
+  private until: number | null = null; // what the output shows
 
   constructor(
     private readonly view: View,
@@ -45,8 +36,7 @@ export class Stage {
         names: names(view.input, raw.how === "norm" ? ["sample", "channel"] : ["channel"]),
         pads: raw.input.pads,
         text: (cell) => this.inputText(cell),
-        kind: (cell) =>
-          `${view.unused.has(key(cell)) ? "op-unused " : ""}${view.stuffed(cell) ? "op-stuffed" : ""}`,
+        kind: (cell) => `${view.unused(cell) ? "op-unused " : ""}${view.stuffed(cell) ? "op-stuffed" : ""}`,
       },
       handlers,
     );
@@ -91,7 +81,7 @@ export class Stage {
 
   /** Marks what belongs to a cell; `until` is the last step that has been played. */
   show(role: Role, cell: Cell, until: number | null): void {
-    for (const grid of this.grids) grid.clear(MARKS);
+    for (const grid of this.grids) grid.clear();
     this.progress(until);
     if (role === "output" || this.view.raw.how === "norm") this.ofOutput(cell);
     else if (role === "input") this.ofInput(cell);
@@ -105,22 +95,25 @@ export class Stage {
 
   /** The rays again, after the panels have moved. */
   redraw(): void {
+    for (const grid of this.grids) grid.moved();
     this.last();
   }
 
   private draw(from: Cell[], to: Cell[]): void {
     this.last = () => {
-      const groups = new Map<string, HTMLElement[]>();
-      for (const cell of from) {
-        const element = this.input.at(cell);
-        const block = cell.slice(0, -2).join();
-        if (element) groups.set(block, [...(groups.get(block) ?? []), element]);
-      }
-      const ends = to.map((cell) => this.output.at(cell)).filter((element) => element !== undefined);
-      const many = groups.size > 4 ? [] : [...groups.values()];
-      this.rays.draw(this.element, many, ends);
+      const blocks = new Map<string, Cell[]>();
+      for (const cell of from) push(blocks, key(cell.slice(0, -2)), cell);
+      const many = blocks.size > 4 ? [] : [...blocks.values()];
+      const boxes = many.map((cells) => this.around(this.input, cells)).filter((box) => box !== null);
+      this.rays.join(boxes, this.around(this.output, to));
     };
     this.last();
+  }
+
+  /** The cells that are joined come in order, so that the first and the last are corners of a box around them. */
+  private around(grid: Grid, cells: Cell[]): Box | null {
+    const drawn = cells.filter((cell, i) => (i === 0 || i === cells.length - 1) && grid.at(cell));
+    return drawn.length ? union(drawn.map((cell) => grid.box(cell, this.element)!)) : null;
   }
 
   // -- marks ----------------------------------------------------------------------------------------
@@ -175,19 +168,13 @@ export class Stage {
   /** The cells that a dilated window jumps over. */
   private holes(reads: Read[]): void {
     const read = new Set(reads.map((one) => key(one.cell)));
-    const planes = new Map<string, Cell[]>();
-    for (const { cell } of reads) {
-      const lead = key(cell.slice(0, 1));
-      planes.set(lead, [...(planes.get(lead) ?? []), cell]);
-    }
+    const planes = new Map<number, Cell[]>();
+    for (const { cell } of reads) push(planes, cell[0]!, cell);
     for (const cells of planes.values()) {
-      const ends = cells[0]!.map((_, axis) => cells.map((cell) => cell[axis]!));
-      const low = ends.map((values) => Math.min(...values));
-      const high = ends.map((values) => Math.max(...values));
-      this.input.each((cell) => {
-        const inside = cell.every((i, axis) => i >= low[axis]! && i <= high[axis]!);
-        if (inside && !read.has(key(cell))) this.input.mark(cell, "op-hole");
-      });
+      const axes = cells[0]!.map((_, axis) => cells.map((cell) => cell[axis]!));
+      const box = axes.map((values) => range(Math.min(...values), Math.max(...values) + 1));
+      if (box.reduce((many, axis) => many * axis.length, 1) === cells.length) continue;
+      for (const cell of product(box)) if (!read.has(key(cell))) this.input.mark(cell, "op-hole");
     }
   }
 
@@ -199,6 +186,8 @@ export class Stage {
   // -- time -----------------------------------------------------------------------------------------
   /** What has been written after a step; scattered sums are shown when the last product has arrived. */
   private progress(until: number | null): void {
+    if (until === this.until) return;
+    this.until = until;
     const { view } = this;
     const done = (cell: Cell): [string, string] => [short(at(view.output, cell)), ""];
     if (until === null) return this.output.write(done);
@@ -219,6 +208,12 @@ export class Stage {
       return there ? [`${there} of ${arrivals.length}`, "partly"] : ["", "waiting"];
     });
   }
+}
+
+function push<K, V>(map: Map<K, V[]>, at: K, item: V): void {
+  const list = map.get(at);
+  if (list) list.push(item);
+  else map.set(at, [item]);
 }
 
 /** What the axes of a tensor are called: the first ones as given, then space. */

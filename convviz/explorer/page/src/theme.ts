@@ -1,4 +1,5 @@
 /** Colours: those of convviz/theme.py, given with the data, as variables of the style sheet. */
+import { fromAround } from "./frame";
 
 export interface Role {
   edge: string;
@@ -20,17 +21,27 @@ export type Look = Record<"light" | "dark", Colours>;
 
 const prefersDark = () => matchMedia("(prefers-color-scheme: dark)");
 
-/** Gives an element the colours of a theme, and follows the system where the theme is "auto". */
-export function dress(element: HTMLElement, look: Look, theme: "light" | "dark" | "auto"): void {
-  const put = (name: "light" | "dark"): void => paint(element, look[name]);
+type Name = keyof Look;
+
+/** Gives an element the colours of a theme; "auto" follows the page around its frame, and until that speaks the system. */
+export function dress(element: HTMLElement, look: Look, theme: Name | "auto"): void {
+  const put = (name: Name): void => paint(element, look[name]);
   if (theme !== "auto") return put(theme);
   const system = prefersDark();
-  put(system.matches ? "dark" : "light");
-  system.addEventListener("change", () => put(system.matches ? "dark" : "light"));
+  const follow = (): void => put(system.matches ? "dark" : "light");
+  follow();
+  system.addEventListener("change", follow);
+  addEventListener("message", (event: MessageEvent<unknown>) => {
+    const name = fromAround(event)?.["theme"];
+    if (name !== "light" && name !== "dark") return;
+    system.removeEventListener("change", follow);
+    put(name);
+  });
 }
 
-function paint(element: HTMLElement, colours: Colours): void {
+export function paint(element: HTMLElement, colours: Colours): void {
   element.dataset["theme"] = colours.name;
+  element.style.colorScheme = colours.name; // what the browser draws itself: lists, sliders, scroll bars
   const set = (name: string, value: string): void => element.style.setProperty(`--${name}`, value);
   set("paper", colours.paper);
   set("ink", colours.ink);

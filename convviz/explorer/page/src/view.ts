@@ -22,7 +22,6 @@ export class View {
   readonly kernel: Tensor | null;
   readonly bias: Tensor | null;
   readonly divisors: Tensor | null;
-  readonly unused: Set<string>;
   private readonly outside: Map<string, number | null>;
   private readonly axes: Along["axes"];
   private readonly sources: Tensor | null;
@@ -39,7 +38,6 @@ export class View {
     this.sources = raw.sources === null ? null : this.tensor(raw.sources);
     const around = store[raw.input.outside] as [Cell, number | null][];
     this.outside = new Map(around.map(([cell, value]) => [key(cell), value]));
-    this.unused = new Set((store[raw.input.unused] as Cell[]).map(key));
     this.axes = (store[raw.reads] as Along).axes;
   }
 
@@ -55,6 +53,11 @@ export class View {
     const pads = this.raw.input.pads;
     const drawn = cell.every((i, a) => i >= -pads[a]![0] && i < this.input.shape[a]! + pads[a]![1]);
     return drawn ? 0 : null; // beyond what is drawn there is nothing at all
+  }
+
+  /** Whether no output reads an input cell. */
+  unused(cell: Cell): boolean {
+    return this.raw.input.unused.some((indices, axis) => indices.includes(cell[axis]!));
   }
 
   /** Whether an input cell is one of the zeros that a stride puts between real cells. */
@@ -134,12 +137,27 @@ export class View {
 
   /** All pairs of an input and an output that one weight joins. */
   joined(weight: Cell): Pair[] {
-    const wanted = key(weight);
-    return cellsOf(this.output.shape).flatMap((out) =>
-      this.reads(out)
-        .filter((read) => read.value !== null && read.weight !== null && key(read.weight) === wanted)
-        .map((read) => ({ ...read, out, cropped: false })),
-    );
+    const [first, second, ...space] = weight as [number, number, ...number[]];
+    const channels = this.axes[0]!.relation;
+    const ends =
+      this.raw.kernel!.order === "filters"
+        ? { cell: taps(channels, first)[second]!.cell, out: first }
+        : { cell: first, out: feeds(channels, first, this.output.shape[0]!)[second]!.cell };
+    const along = space.map((index, a) => {
+      const { relation, to } = this.axes[a + 1]!;
+      return Array.from({ length: this.output.shape[to!]! }, (_, out) =>
+        taps(relation, out)
+          .filter((tap) => tap.index === index)
+          .map(({ cell }) => ({ cell, out })),
+      ).flat();
+    });
+    return product([[ends], ...along])
+      .map((hit) => {
+        const [cell, out] = [hit.map((end) => end.cell), hit.map((end) => end.out)];
+        const padding = !within(cell, this.input.shape);
+        return { cell, out, value: this.value(cell), padding, weight, cropped: false };
+      })
+      .filter((pair) => pair.value !== null);
   }
 
   /** The cells that are played one after the other. */
