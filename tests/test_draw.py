@@ -25,8 +25,8 @@ from convviz.figures.key import WORDS
 from convviz.figures.panels import State, short
 from convviz.figures.plan import description, figure, laid_out, plot
 from convviz.figures.prose import LINES, aligned, equation
-from convviz.figures.telling import moments
 from convviz.plan.model import Formula, Grid, Plan, Work
+from convviz.plan.telling import moments
 from convviz.plan.words import number
 
 # Every form that is drawn in a way of its own: (kind, fields, input, view).

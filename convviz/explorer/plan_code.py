@@ -35,7 +35,7 @@ def of_ops(ops: Sequence[tuple[Op, Sequence[Shape], Shape]]) -> tuple[str, str]:
     if not ops:
         return "", ""
     first = ops[0][1]
-    names = ["x"] if len(first) == 1 else list(NAMES[: len(first)])
+    names = ["x"] if len(first) == 1 else inputs_of(len(first))
     try:
         torch = in_torch(ops, names)
     except ConvvizError:
@@ -44,6 +44,11 @@ def of_ops(ops: Sequence[tuple[Op, Sequence[Shape], Shape]]) -> tuple[str, str]:
     if len(names) > 1:
         yaml += ("" if yaml.endswith("}") else ":") + f"\n  from: [{', '.join(names)}]"
     return torch, yaml
+
+
+def inputs_of(count: int) -> list[str]:
+    """Names of so many inputs."""
+    return list(NAMES[:count]) if count <= len(NAMES) else [f"x{i}" for i in range(count)]
 
 
 def in_torch(ops: Sequence[tuple[Op, Sequence[Shape], Shape]], names: Sequence[str]) -> str:

@@ -9,8 +9,8 @@ from convviz.errors import ConvvizError
 from convviz.explorer.knobs import Knob, start
 from convviz.explorer.plan_cells import panel_json, step_json
 from convviz.explorer.views import Json, Store
-from convviz.figures.telling import apart, moments
 from convviz.plan.model import Plan
+from convviz.plan.telling import apart, moments
 
 HINT = (
     "Point at a cell that is worked out to see the step that does it, at any other to see what it feeds. "

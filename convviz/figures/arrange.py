@@ -11,8 +11,8 @@ from convviz.figures import matrix
 from convviz.figures.channels import STACK, Shape, shape_of, turned
 from convviz.figures.facts import CurveShape, TableShape
 from convviz.figures.matrix import MatrixShape
-from convviz.figures.telling import apart
 from convviz.plan.model import Cell, Grid, Matrix, Panel, Plan, Table
+from convviz.plan.telling import apart
 
 TITLE = 9.6  # points of a panel's title
 LEADING = 12.0  # points from line to line of a title

@@ -10,8 +10,8 @@ from convviz.figures import arrange, canvas, check_picture, key, prose, scene
 from convviz.figures import cells as draw
 from convviz.figures.arrange import Layout
 from convviz.figures.canvas import CAPTION, MARGIN, TITLE
-from convviz.figures.telling import moments
 from convviz.plan.model import Plan
+from convviz.plan.telling import moments
 from convviz.theme import Theme
 
 if TYPE_CHECKING:

@@ -4,7 +4,8 @@ import type { Grid } from "./grid";
 const LARGEST = 46;
 const SMALLEST = 20;
 const ROOMY = 34; // smaller cells have no room for a second number
-const STACKED = [24, 700]; // below each other: cells shrink to this size until all panels have this height
+const STACKED = 24; // below each other: cells shrink to this size until all panels have room
+const TALL = { screen: 700, sheet: 900 }; // the height of that room
 const LABEL = 20; // points above a block with a name
 const GAP = 12; // between blocks
 const BETWEEN = 56; // between panels
@@ -27,8 +28,8 @@ export function fit(grids: Grid[], stage: HTMLElement, width: number, height: nu
   stage.classList.toggle("op-stacked", stacked);
   let size = LARGEST;
   let plan = arrange(grids, size, width, height, stacked);
-  const [least, tall] = STACKED as [number, number];
-  while (size > SMALLEST && (plan.width > width || (stacked && size > least && plan.height > tall))) {
+  const tall = TALL[stage.closest(".cv-sheet") ? "sheet" : "screen"];
+  while (size > SMALLEST && (plan.width > width || (stacked && size > STACKED && plan.height > tall))) {
     size -= 1;
     plan = arrange(grids, size, width, height, stacked);
   }

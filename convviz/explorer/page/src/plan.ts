@@ -1,6 +1,5 @@
 /** The view of plans: panels in reading order, the steps on a scrubber, and who reads and writes each cell. */
 import { cards, facts } from "./cards";
-import type { OpData } from "./data";
 import { h } from "./dom";
 import { PlanStage } from "./plan_stage";
 import { Story, type PlanData, type PlanState, type Spot } from "./plan_data";
@@ -40,7 +39,7 @@ class PlanPage {
     private readonly data: PlanData,
     private readonly link: Link,
   ) {
-    this.settings = new Settings(this.like(), () => this.turned());
+    this.settings = new Settings(data, () => this.turned());
     const aside = h("aside", { class: "op-aside" }, this.settings.element, this.facts);
     if (!data.knobs.length) this.settings.element.remove();
     const main = h("div", { class: "op-main" }, h("div", { class: "op-bar" }, this.title), this.place);
@@ -58,11 +57,6 @@ class PlanPage {
     element.addEventListener("keydown", (event) => {
       if (event.key === "Escape") this.letGo();
     });
-  }
-
-  /** The data as the parts of an op's page take it. */
-  private like(): OpData {
-    return { ...this.data, page: "op" };
   }
 
   /** Shows what a link says. */
@@ -122,7 +116,7 @@ class PlanPage {
 
   /** Formulas and code, of those that there are. */
   private cards(): HTMLElement[] {
-    const found = cards(this.like(), this.state);
+    const found = cards(this.data, this.state);
     const { formulas, notes, torch, yaml } = this.state;
     const [first, last] = [found[0]!, found[found.length - 1]!];
     const codes = [...last.children];

@@ -19,18 +19,21 @@ export function printing(element: HTMLElement, look: Look, link: Link): () => vo
   const turn = (on: boolean): void => {
     element.classList.toggle("cv-sheet", on);
     foot.textContent = on ? told(link) : "";
-    const stages = element.querySelectorAll<HTMLElement>(".op-stage");
-    stages.forEach((stage) => (stage.style.zoom = ""));
+    const stages = [...element.querySelectorAll<HTMLElement>(".op-stage")];
     const fit = (narrow: boolean): void => {
       element.classList.toggle("cv-narrow", narrow);
+      stages.forEach((stage) => (stage.style.zoom = ""));
       element.dispatchEvent(new Event("layout"));
+      if (on) stages.forEach((stage) => (stage.style.zoom = String(Math.min(1, WIDTH / stage.scrollWidth))));
     };
     fit(false);
     if (!on) return;
-    const size = (cell: Element): number => parseFloat(getComputedStyle(cell).fontSize);
-    const small = [...element.querySelectorAll(".op-value")].some((cell) => size(cell) < READABLE);
+    const small = stages.some((stage) =>
+      [...stage.querySelectorAll(".op-value")].some(
+        (cell) => parseFloat(getComputedStyle(cell).fontSize) * Number(stage.style.zoom) < READABLE,
+      ),
+    );
     if (small) fit(true); // panels below each other have larger cells
-    stages.forEach((stage) => (stage.style.zoom = String(Math.min(1, WIDTH / stage.scrollWidth))));
   };
   const start = (): void => {
     before ??= element.dataset["theme"] as keyof Look;
