@@ -180,7 +180,7 @@ def test_files_stay_small(here: Path, what: str) -> None:
 
 
 REFUSED = {
-    "explore": "missing argument 'OP|MODEL' (see convviz explore -h)",
+    "explore": "missing argument 'OP|MODEL|RUNS' (see convviz explore -h)",
     "explore cnov": "no op, form or net 'cnov'; did you mean 'conv'?",
     "explore resnet5": "no op, form or net 'resnet5'; did you mean 'resnet",
     "explore none.yaml": "'none.yaml': no such file",

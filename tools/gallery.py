@@ -2,8 +2,10 @@
 
 import os
 import shlex
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -63,6 +65,17 @@ PIECES = [
     ),
 ]
 
+# Pages of the explorer as they open: (command line without its output, what the link says, the picture).
+PAGES = [
+    ("convviz explore resnet50 --erf --theme light", "", "outputs/gallery/explore_resnet50.png"),
+    (
+        "convviz explore conv_transpose --theme light",
+        "#at=input:0,1,1",
+        "outputs/gallery/explore_conv_transpose.png",
+    ),
+]
+BROWSERS = (os.environ.get("CHROMIUM"), "chromium", "chromium-browser", "google-chrome")
+
 # All scenes, as films and as small pictures that move; those that have not changed are left as they are.
 FILMS = "convviz render all --format mp4 --format webp --width 480 --output outputs/gallery/scenes"
 
@@ -92,6 +105,29 @@ def make(command: str, output: str) -> None:
     print(f"{time.time() - start:6.1f} s  {file.stat().st_size / 1024:6.0f} KiB  {output}")
 
 
+def photograph(command: str, link: str, output: str) -> None:
+    """Write a page and take its picture, where there is a browser; raise if one fails."""
+    browser = next((found for name in BROWSERS if name and (found := shutil.which(name))), None)
+    if browser is None:
+        print(f"gallery: no Chromium here, so {output} is left as it is", file=sys.stderr)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        page = Path(folder, "page.html")
+        print(f"$ {command}")
+        subprocess.run(
+            [sys.executable, "-m", "convviz", *shlex.split(command)[1:], "-o", str(page)],
+            cwd=ROOT,
+            check=True,
+        )
+        options = ["--headless", "--no-sandbox", "--hide-scrollbars", "--force-device-scale-factor=1"]
+        size = ["--window-size=1440,900", "--virtual-time-budget=3000"]
+        subprocess.run(
+            [browser, *options, *size, f"--screenshot={ROOT / output}", page.as_uri() + link],
+            check=True,
+            capture_output=True,
+        )
+
+
 def main() -> int:
     (ROOT / "outputs" / "gallery").mkdir(parents=True, exist_ok=True)
     for command, output in PIECES:
@@ -102,6 +138,8 @@ def main() -> int:
             print(f"gallery: {error}", file=sys.stderr)
             return 1
     try:
+        for page in PAGES:
+            photograph(*page)
         films()
     except subprocess.CalledProcessError as error:
         print(f"gallery: {error}", file=sys.stderr)

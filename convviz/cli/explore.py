@@ -24,7 +24,7 @@ ENDS = (".html", ".htm")
 
 
 @click.command("explore", short_help="A page to touch: what every cell of an op or of a net reads.")
-@click.argument("what", metavar="OP|MODEL")
+@click.argument("what", metavar="OP|MODEL|RUNS")
 @field_options(*FIELDS)
 @model_options
 @click.option("--layer", metavar="NAME", help="This layer of a net, cut down to a small example.")
@@ -52,17 +52,23 @@ def command(
     """Write WHAT as one HTML file: point at a cell and see what it reads and feeds. The file holds all that it needs:
     no server, no network.
 
-    WHAT is an op or a form (conv, conv_transpose, max_pool ...; convviz draw --list) or a net: a model.yaml, a bundled
-    net or module:callable. Fields of an op are options; sliders on its page change them.
+    WHAT is an op, a form or an animation of conv_arithmetic by name (convviz draw --list), whose fields are options
+    and whose sliders change them; or a net: a model.yaml, a bundled net or module:callable. It may also be l1_l2,
+    weight_decay or dropout_batch (regularizers step by step); comparison (measured runs: are two arms different, by how
+    many seeds?), or a folder of your own runs or a .json file of their results, compared in the same way.
 
     \b
     convviz explore conv --kernel-size 3 --stride 2 --input 1x7x7
     convviz explore conv_transpose -o transposed.html
+    convviz explore no_padding_strides_transposed
+    convviz explore lstm --set hidden_size=2
     convviz explore resnet50
     convviz explore resnet50 --layer conv1
     convviz explore model.yaml --image photo.jpg
     convviz explore resnet50 --erf
     convviz explore net.py:Net --input 3x224x224 --weights best.pt --erf --gradient
+    convviz explore comparison
+    convviz explore outputs/runs/norms
     """
     own = given(fields, sets)
     target = Path(output) if output is not None else _default(what, layer)
