@@ -15,13 +15,14 @@ from convviz.scenes.stage.sums import spelled
 from manim import Animation, FadeIn, FadeOut, LaggedStart, Mobject, Transform, VGroup, VMobject
 
 from convviz.errors import ConvvizError
-from convviz.figures import arrange, facts, matrix, panels, scene, telling
+from convviz.figures import arrange, facts, matrix, panels, scene
 from convviz.figures.arrange import Block, Layout
 from convviz.figures.cells import Box
 from convviz.figures.channels import Shape
 from convviz.figures.facts import CurveShape, TableShape
 from convviz.figures.matrix import MatrixShape
 from convviz.figures.panels import State
+from convviz.plan import telling
 from convviz.plan.model import Cell, Grid, Plan, Step
 
 if TYPE_CHECKING:

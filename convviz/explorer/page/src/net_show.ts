@@ -118,7 +118,8 @@ export class Show {
       const label = `What the unit reads in ${shown.length} layers on the way to the input`;
       this.levels.draw(data, shown, sight, at, label);
     }
-    this.tell(seen, view, cell ? fedSentence(data, at, cell, layer, units) : read);
+    const past = reach !== null && String(reach) !== String(bounds(real));
+    this.tell(seen, view, cell ? fedSentence(data, at, cell, layer, units) : read, past);
   }
 
   /** The part of the input that is in sight, where another map is looked at. */
@@ -146,7 +147,7 @@ export class Show {
     slide(parts["slice"]!, (map.at(-3) ?? 1) - 1, unit.at(-3) ?? 0);
   }
 
-  private tell(seen: Seen, view: [number, number][], said: string): void {
+  private tell(seen: Seen, view: [number, number][], said: string, past: boolean): void {
     const { parts, data } = this;
     const { layer, unit, at, heated } = seen;
     const other = nameOf(data, at);
@@ -157,8 +158,8 @@ export class Show {
       `What it reads of ${other}, ${times(this.views.sizeOf(at))} ${kind}${part}`,
     );
     write(parts["said"]!, said);
-    const dashed = "Dashed: what the unit would read if no map had an end.";
-    write(parts["told"]!, `Point at a cell: the units that it reaches light up. ${dashed}`);
+    const dashed = past ? " Dashed: what the unit would read if no map had an end." : "";
+    write(parts["told"]!, `Point at a cell: the units that it reaches light up.${dashed}`);
     parts["heat"]!.hidden = !data.erf.length || at !== INPUT || !heated;
     legend(parts["heat"]!, data, layer, unit, this.on.field);
     this.path = [...seen.free.keys()].filter((i) => i !== layer).sort((a, b) => a - b);

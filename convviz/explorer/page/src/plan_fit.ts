@@ -51,6 +51,8 @@ function measure({ grid, panel, rows, columns }: PlanGrid, size: number, width: 
       .map((more) => across + more)
       .find((n) => n > 0 && n <= most && blocks % n === 0);
     across = full ?? across;
+    const run = runOf(panel.channels);
+    if (run > 1 && run < blocks && run <= most) across = run;
   }
   const down = Math.ceil(blocks / across);
   return {
@@ -58,6 +60,13 @@ function measure({ grid, panel, rows, columns }: PlanGrid, size: number, width: 
     width: Math.max(across * (wide + GAP) - GAP, 60) + (inner > 1 ? 64 : 0),
     height: TITLE + down * (tall + GAP) - GAP,
   };
+}
+
+/** How many blocks belong together by name: `sample 0, channel 0` and all others of sample 0 stand in one row. */
+function runOf(names: readonly string[]): number {
+  const head = (name: string): string => name.slice(0, Math.max(0, name.indexOf(",")));
+  const [first] = names;
+  return first && head(first) ? names.filter((name) => head(name) === head(first)).length : 0;
 }
 
 const fits = (sizes: Size[], width: number): boolean => sizes.every((one) => one.width <= width);

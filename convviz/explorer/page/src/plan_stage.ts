@@ -30,10 +30,12 @@ export class PlanStage {
     touch: Touch,
   ) {
     this.element.append(this.rays.element);
-    for (const panel of story.panels) {
-      if (panel.apart) this.element.append(h("div", { class: "plan-break" }));
+    story.panels.forEach((panel, i) => {
+      // A telling of its own begins a row, but for single panels, which stand beside each other.
+      const alone = story.panels[i + 1]?.apart ?? true;
+      if (panel.apart && !alone) this.element.append(h("div", { class: "plan-break" }));
       this.element.append(this.draw(panel, touch));
-    }
+    });
   }
 
   private draw(panel: AnyPanel, touch: Touch): HTMLElement {
@@ -175,40 +177,48 @@ export class PlanStage {
     }
   }
 
-  /** Rays from what is read to what is written, where they lead to one panel and cross no other. */
+  /** Rays from what is read to what is written, where nothing stands between them. */
   private cast(from: Spot[], to: Spot[]): void {
     this.last = () => {
-      const [target, ...others] = new Set(to.map((one) => one.panel));
-      const groups = new Map<string, HTMLElement[]>();
-      for (const one of others.length || target === undefined ? [] : from) {
-        const element = this.at(one);
-        const block = spot(one.panel, one.cell.split(",").slice(0, -2).join());
-        if (element && this.open(one.panel, target!)) {
-          groups.set(block, [...(groups.get(block) ?? []), element]);
-        }
-      }
       const ends = to.map((one) => this.at(one)).filter((element) => element !== undefined);
-      this.rays.draw(this.element, groups.size <= RAYS ? [...groups.values()] : [], ends);
+      const sources = new Map<Element, HTMLElement[]>();
+      for (const element of from.map((one) => this.at(one))) {
+        const block = element && blockOf(element);
+        if (block) sources.set(block, [...(sources.get(block) ?? []), element]);
+      }
+      const targets = new Set(ends.map(blockOf));
+      const [target] = targets;
+      const clear =
+        targets.size === 1 &&
+        sources.size <= RAYS &&
+        [...sources.keys()].every((block) =>
+          this.open(block, target!, new Set([...sources.keys(), target!])),
+        );
+      this.rays.draw(this.element, clear ? [...sources.values()] : [], ends);
     };
     this.last();
   }
 
-  /** Whether two panels stand beside or below each other, with at most a kernel between them. */
-  private open(from: string, to: string): boolean {
-    if (from === to) return false;
-    const box = (key: string): DOMRect => this.byKey.get(key)!.grid.element.getBoundingClientRect();
-    const [a, b] = [box(from), box(to)];
+  /** Whether two blocks stand beside or below each other, with at most a kernel, or others of `ends`, between them. */
+  private open(from: Element, to: Element, ends: Set<Element>): boolean {
+    const [a, b] = [from.getBoundingClientRect(), to.getBoundingClientRect()];
     const beside = a.right <= b.left && a.top < b.bottom && b.top < a.bottom;
     const below = a.bottom <= b.top && a.left < b.right && b.left < a.right;
     if (!beside && !below) return false;
     const [left, right] = beside ? [a.right, b.left] : [Math.min(a.left, b.left), Math.max(a.right, b.right)];
     const [top, bottom] = beside ? [Math.min(a.top, b.top), Math.max(a.bottom, b.bottom)] : [a.bottom, b.top];
-    return [...this.element.querySelectorAll<HTMLElement>(".plan-panel")].every((panel) => {
-      if (panel.classList.contains("op-kernel") && beside) return true;
-      const c = panel.getBoundingClientRect();
+    const others = this.element.querySelectorAll(".op-block, .plan-panel:not(.op-grid)");
+    return [...others].every((other) => {
+      if (ends.has(other) || (beside && other.closest(".op-kernel"))) return true;
+      const c = other.getBoundingClientRect();
       return c.right <= left || c.left >= right || c.bottom <= top || c.top >= bottom;
     });
   }
+}
+
+/** The block of cells that a cell stands in. */
+function blockOf(cell: Element): Element {
+  return cell.closest(".op-block")!;
 }
 
 function halves(name: string): [string, string] {
