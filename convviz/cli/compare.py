@@ -129,8 +129,10 @@ def compare_trained(
     from convviz.runs.collection import collect
     from convviz.runs.results_file import results_text
 
-    with progress("comparing runs"):
+    with progress("comparing runs") as share:
         results = collect(*sources)
+        if share is not None:
+            share(0.1)  # reading is the smallest part
         if curves is not None and not results.folders:
             raise ConvvizError("needs folders of runs: a file of results has none", "--curves")
         numbers = {name: value for name, value in (("alpha", alpha), ("worth", worth)) if value is not None}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -83,10 +82,10 @@ def command(
     )
     try:
         picture = None if image is None else _picture(image, what, settings, wrt)
-        with progress("effective fields") if erf else nullcontext() as bar:
-            asked = dict(layers=erf_layer, gradient=gradient, progress=bar) if erf else None
-            whole: dict[str, Any] = dict(image=picture, erf=asked, wrt=wrt, with_global=with_global)
-            data = explored(what, own, layer=layer, **whole, **settings)
+        asked = dict(layers=erf_layer, gradient=gradient) if erf else None
+        whole: dict[str, Any] = dict(image=picture, erf=asked, wrt=wrt, with_global=with_global)
+        with progress(what) as bar:
+            data = explored(what, own, layer=layer, progress=bar, **whole, **settings)
     except ConvvizError as err:
         options = {*own, *settings, "layer", "image", "erf", "wrt", "with_global"}
         where = option_of(err.where) if err.where in options else err.where

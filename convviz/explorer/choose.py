@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,14 +61,15 @@ def explored(
     erf: Mapping[str, Any] | None = None,
     wrt: str | None = None,
     with_global: bool = False,
+    progress: Callable[[float], None] | None = None,
 ) -> dict[str, Any]:
     """The data of a page.
 
     what: the name of an op or form, with its ``fields``; or a net, as :func:`convviz.read` takes it, of which ``layer``
     chooses one, cut down to a small example. input: shape, channels first. image: what lies under a net's input, (C, H,
     W). erf: the arguments of :func:`convviz.explorer.effective.effective_fields`, of which none is needed. wrt,
-    with_global: as :func:`convviz.receptive_field` takes them. Raises ConvvizError, also for settings that do not go
-    with ``what``.
+    with_global: as :func:`convviz.receptive_field` takes them. progress: told the share that is done of what takes
+    seconds. Raises ConvvizError, also for settings that do not go with ``what``.
     """
     from convviz.explorer.topics import topic_of
 
@@ -79,7 +80,7 @@ def explored(
         for name, value in own.items():
             if value is not None:
                 raise ConvvizError(f"goes with an op or a net; {what} has a page of its own", name)
-        return topic()
+        return topic(progress)
     if is_op(what) and not isinstance(what, Graph):
         for name, value in {"layer": layer, "weights": weights, "treat": treat, **whole}.items():
             if value is not None:
@@ -93,7 +94,11 @@ def explored(
         from convviz.explorer.net import net_data, source_of
 
         loaded = {"input": input, "treat": treat, "weights": weights}
-        effective = None if erf is None else effective_fields(graph, wrt=wrt, net=what, loaded=loaded, **erf)
+        effective = (
+            None
+            if erf is None
+            else effective_fields(graph, wrt=wrt, net=what, loaded=loaded, progress=progress, **erf)
+        )
         source = source_of(what, input, treat)
         return net_data(graph, image, effective, wrt, with_global=with_global, source=source)
     for name, value in whole.items():

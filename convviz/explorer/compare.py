@@ -7,7 +7,7 @@ seeds and for several choices of them; the page looks it up.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -51,10 +51,12 @@ def is_runs(what: Any) -> bool:
     return isinstance(data, dict) and data.get("format") == FORMAT
 
 
-def comparison_data(source: str | Path | Results = NAME) -> Json:
+def comparison_data(
+    source: str | Path | Results = NAME, progress: Callable[[float], None] | None = None
+) -> Json:
     """The data of a page on runs: those that come with convviz, or a folder of runs, a file of results, or Results.
 
-    Raises ConvvizError where no experiment has two arms with runs.
+    progress: told the share that is done. Raises ConvvizError where no experiment has two arms with runs.
 
     >>> data = comparison_data("comparison")
     >>> [found["name"] for found in data["experiments"]]
@@ -71,7 +73,9 @@ def comparison_data(source: str | Path | Results = NAME) -> Json:
     else:
         found = [(collect(source), f"results({json.dumps(str(source), ensure_ascii=False)})")]
     store = Store()
-    experiments = [experiment_data(some, code, store) for some, code in found]
+    experiments = []
+    for i, (some, code) in enumerate(found):
+        experiments.append(experiment_data(some, code, store, part(progress, i, len(found))))
     return {
         "page": "comparison",
         "name": "comparison" if len(found) > 1 else f"comparison: {found[0][0].name}",
@@ -84,7 +88,14 @@ def comparison_data(source: str | Path | Results = NAME) -> Json:
     }
 
 
-def experiment_data(results: Results, code: str, store: Store) -> Json:
+def part(progress: Callable[[float], None] | None, i: int, n: int) -> Callable[[float], None] | None:
+    """Tells of the ``i``-th of ``n`` parts of some work."""
+    return None if progress is None else lambda share: progress((i + share) / n)
+
+
+def experiment_data(
+    results: Results, code: str, store: Store, progress: Callable[[float], None] | None = None
+) -> Json:
     """One experiment: what it is, its arms, and every pair of them."""
     every = results.records()
     if len(every) < 2:
@@ -94,7 +105,11 @@ def experiment_data(results: Results, code: str, store: Store) -> Json:
     arms = [first_runs(arm) for arm in every[:ARMS]]
     whole = compare_runs(arms, "all pairs")
     pairs = list(combinations(arms, 2))
-    told = [pair_data(Match.of(a, b), whole[a.name, b.name], len(pairs), store) for a, b in pairs]
+    told = []
+    for i, (a, b) in enumerate(pairs):
+        told.append(pair_data(Match.of(a, b), whole[a.name, b.name], len(pairs), store))
+        if progress is not None:
+            progress((i + 1) / len(pairs))
     own = experiment(results.name) if results.name in names() else None
     return {
         "name": results.name,

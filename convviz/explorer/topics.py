@@ -10,14 +10,17 @@ from convviz.explorer import compare, regularizers
 NAMES = (compare.NAME, *regularizers.TOPICS)
 
 
-def topic_of(what: Any) -> Callable[[], dict[str, Any]] | None:
+Progress = Callable[[float], None] | None
+
+
+def topic_of(what: Any) -> Callable[[Progress], dict[str, Any]] | None:
     """What makes the data of a page for a name of NAMES, a folder of runs or a file of results; None for all else.
 
-    >>> topic_of("weight_decay")()["page"], topic_of("code8")
+    >>> topic_of("weight_decay")(None)["page"], topic_of("code8")
     ('plan', None)
     """
     if compare.is_runs(what):
-        return lambda: compare.comparison_data(what)
+        return lambda progress: compare.comparison_data(what, progress)
     if isinstance(what, str) and what in regularizers.TOPICS:
-        return lambda: regularizers.regularizer_data(what)
+        return lambda progress: regularizers.regularizer_data(what)
     return None
