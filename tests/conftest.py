@@ -13,7 +13,7 @@ import pytest  # noqa: E402
 
 from tests.browsing import pages, pytest_terminal_summary, tab  # noqa: E402, F401  (of every test in a browser)
 
-KEPT = 4  # of a slow test's cases every so-manieth is run, the first always
+KEPT = 4  # of a slow test's cases every so-manieth is run (or as its mark says: `keep=8`), the first always
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -33,10 +33,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     seen: Counter[str] = Counter()
     left = []
     for item in items:
-        if item.get_closest_marker("slow"):
+        slow = item.get_closest_marker("slow")
+        if slow:
             test = item.nodeid.partition("[")[0]
             seen[test] += 1
-            if seen[test] % KEPT != 1:
+            if seen[test] % slow.kwargs.get("keep", KEPT) != 1:
                 left.append(item)
     if left:
         config.hook.pytest_deselected(items=left)

@@ -26,7 +26,7 @@ PAGES: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.slow
+@pytest.mark.slow(keep=8)
 @pytest.mark.parametrize("what", PAGES)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [WIDE, SMALL], ids=["wide", "small"])

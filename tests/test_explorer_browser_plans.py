@@ -80,7 +80,7 @@ def link(made: Json, number: int, **more: str) -> str:
     return urlencode({**dict(reversed(words.items())), **more}).replace("%2C", ",")
 
 
-@pytest.mark.slow
+@pytest.mark.slow(keep=8)
 @pytest.mark.parametrize("name", NAMES)
 def test_what_lights_up_is_what_the_steps_say(name: str, pages: Pages) -> None:
     rng = Random(name)

@@ -151,7 +151,16 @@ def folded(panel: Json, cells: set[str], stage: Stage) -> set[str]:
 LARGE = [name for name in (*NAMES, *RELATIONSHIPS) if name not in PLANNED]
 
 
-@pytest.mark.parametrize("name", [*PLANNED, *(pytest.param(name, marks=pytest.mark.slow) for name in LARGE)])
+ALIKE = [name for name in PLANNED if OPS[OF[name]].elementwise]  # one relation for all of them
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        name if name not in (*LARGE, *ALIKE) else pytest.param(name, marks=pytest.mark.slow)
+        for name in PLANNED + LARGE
+    ],
+)
 def test_every_op_has_a_page_and_its_steps_join_what_the_op_reads(name: str) -> None:
     made, plans = both(name)
     assert len(script_json(made).encode()) < BYTES

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from functools import cache
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -161,6 +162,12 @@ class Notebook:
         return str(self.ask(n, "root.querySelector('.cv').dataset.theme"))
 
 
+@cache
+def pool(**own: Any) -> Any:
+    """A widget with few settings, which is quickly made."""
+    return convviz.explore("max_pool", **own)
+
+
 @pytest.fixture
 def notebook(pages: Pages, tmp_path: Path) -> Iterator[Notebook]:
     yield Notebook(pages, tmp_path)
@@ -170,7 +177,7 @@ def notebook(pages: Pages, tmp_path: Path) -> Iterator[Notebook]:
 @in_browser
 def test_widgets_do_not_disturb_each_other(notebook: Notebook) -> None:
     for stride in (1, 2):
-        notebook.show(convviz.explore("conv", stride=stride))
+        notebook.show(pool(stride=stride))
     first = notebook.text(0, ".op-headline")
     browser = notebook.pages
     label = 'css=#cells > div:nth-child(2) label[for="op-stride"]'
@@ -184,7 +191,7 @@ def test_widgets_do_not_disturb_each_other(notebook: Notebook) -> None:
 @in_browser
 def test_neither_style_sheet_reaches_the_other(notebook: Notebook) -> None:
     before = notebook.pages.run("() => getComputedStyle(other).cssText + document.styleSheets.length")
-    notebook.show(convviz.explore("conv"))
+    notebook.show(pool())
     assert notebook.pages.run("() => getComputedStyle(other).cssText + document.styleSheets.length") == before
     style = "getComputedStyle(root.querySelector('{}'))"
     assert notebook.ask(0, style.format("h1") + ".fontSize") == "24px"
@@ -202,13 +209,13 @@ def test_neither_style_sheet_reaches_the_other(notebook: Notebook) -> None:
 @in_browser
 def test_fonts_are_put_in_once(notebook: Notebook) -> None:
     for _ in range(2):
-        notebook.show(convviz.explore("conv"))
+        notebook.show(pool())
     assert notebook.pages.run("() => document.fonts.size") == 3
 
 
 @in_browser
 def test_keys_in_the_widget_are_not_the_notebook_s(notebook: Notebook) -> None:
-    notebook.show(convviz.explore("conv"))
+    notebook.show(pool())
     browser = notebook.pages
     browser("click", '.op-output [data-key="0,1,1"]')
     for key in ("ArrowDown", "ArrowRight", "b", "Escape"):
@@ -241,8 +248,8 @@ MARKS = {
 
 @in_browser
 def test_the_notebook_s_theme_is_followed(notebook: Notebook) -> None:
-    notebook.show(convviz.explore("conv"))
-    notebook.show(convviz.explore("conv", theme="light"))
+    notebook.show(pool())
+    notebook.show(pool(theme="light"))
     browser = notebook.pages
     for scheme in ("light", "dark"):
         browser("emulate", {"colorScheme": scheme})
@@ -259,7 +266,7 @@ def test_the_notebook_s_theme_is_followed(notebook: Notebook) -> None:
 @in_browser
 def test_a_widget_that_is_removed_leaves_nothing(notebook: Notebook) -> None:
     heard = notebook.pages.run("() => heard")
-    for made in (convviz.explore("conv"), convviz.explore("code8")):
+    for made in (pool(), convviz.explore("code8")):
         notebook.show(made)
     notebook.ask(0, "model.set('data', widgets[1].model.get('data'))")
     assert notebook.text(0, "h1") == "code8" and notebook.ask(0, "root.querySelectorAll('.cv').length") == 1

@@ -292,7 +292,7 @@ def test_every_page_opens_from_the_disk(built: Path, pages: Pages) -> None:
 
 
 @browser
-@pytest.mark.slow
+@pytest.mark.slow(keep=8)
 @pytest.mark.parametrize("name, scheme", CASES)
 def test_every_page_is_clear_to_all(built: Path, pages: Pages, name: str, scheme: str) -> None:
     pages.open(built / f"{name}.html", viewport=WIDE, colorScheme=scheme)
