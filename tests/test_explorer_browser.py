@@ -148,7 +148,7 @@ SHEET = """() => addEventListener("beforeprint", () => {
     paper: getComputedStyle(page).backgroundColor,
     wide: html.filter((e) => e.getBoundingClientRect().right > right).map(name),
     cut: html.filter(hides).map(name),
-    chrome: all.filter((e) => e.matches("input, .op-player, button:not([aria-pressed=true])")).map(name),
+    chrome: all.filter((e) => e.matches("input, .op-player, button:not([aria-pressed=true], :is(td, th) button)")).map(name),
     small: html.filter((e) => e.children.length === 0 && e.textContent.trim())
       .filter((e) => parseFloat(getComputedStyle(e).fontSize) * (e.currentCSSZoom ?? 1) < 8).map(name),
     foot: page.querySelector(".cv-foot")?.textContent,
@@ -164,6 +164,7 @@ PRINTED = {
     "unet": ("", "layer", 6),
     "separable_conv": ("#stride=1", "stride 1", 4),
     "weight_decay": ("", "lr 0.1", 4),
+    "comparison": ("#n=5", "n 5", 3),
 }
 
 

@@ -229,6 +229,15 @@ def test_a_click_pins_and_keys_move(tab: Open) -> None:
     assert browser.run(PINNED) == "0,2,2"
 
 
+def test_keys_win_over_a_pointer_at_rest(tab: Open) -> None:
+    """A text that is written anew under the pointer is told as a move of the pointer; it is none."""
+    browser = tab("conv")
+    browser("click", OUT.format("0,1,1"))
+    browser("keyboard.press", "ArrowDown")
+    browser.run("() => new Promise((done) => setTimeout(done, 60))")
+    assert browser.text(".op-explain").startswith("Output (2, 1)")
+
+
 def test_the_page_can_be_used_without_a_pointer(tab: Open) -> None:
     browser = tab("conv")
     seen = []

@@ -83,8 +83,18 @@ def link(made: Json, number: int, **more: str) -> str:
 @pytest.mark.slow(keep=8)
 @pytest.mark.parametrize("name", NAMES)
 def test_what_lights_up_is_what_the_steps_say(name: str, pages: Pages) -> None:
-    rng = Random(name)
-    made = json.loads(script_json(explored(name)))
+    check_page(explored(name), pages)
+
+
+@pytest.mark.parametrize("net, layer", [("lenet5", "f6"), ("resnet50", "layer1_0.add1")])
+def test_layers_of_nets_light_up_alike(net: str, layer: str, pages: Pages) -> None:
+    check_page(explored(net, layer=layer), pages)
+
+
+def check_page(data: Json, pages: Pages) -> None:
+    """Some cells of some settings of a page: what lights up and what is said is what its steps say."""
+    rng = Random(data["name"])
+    made = json.loads(script_json(data))
     file = pages.folder / "sweep.html"
     file.write_text(page(made), encoding="utf-8")
     pages.open(file, viewport=SMALL if rng.random() < 0.3 else WIDE)

@@ -151,7 +151,7 @@ def folded(panel: Json, cells: set[str], stage: Stage) -> set[str]:
 LARGE = [name for name in (*NAMES, *RELATIONSHIPS) if name not in PLANNED]
 
 
-ALIKE = [name for name in PLANNED if OPS[OF[name]].elementwise]  # one relation for all of them
+ALIKE = [name for name in PLANNED if getattr(OPS.get(OF[name]), "elementwise", False)]  # one relation for all
 
 
 @pytest.mark.parametrize(
