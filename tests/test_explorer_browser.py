@@ -148,7 +148,8 @@ SHEET = """() => addEventListener("beforeprint", () => {
     paper: getComputedStyle(page).backgroundColor,
     wide: html.filter((e) => e.getBoundingClientRect().right > right).map(name),
     cut: html.filter(hides).map(name),
-    chrome: all.filter((e) => e.matches("input, .op-player, button:not([aria-pressed=true], :is(td, th) button)")).map(name),
+    chrome: all.filter((e) => e.matches("input, .op-player, button:not([aria-pressed=true], :is(td, th) button)"))
+      .map(name),
     small: html.filter((e) => e.children.length === 0 && e.textContent.trim())
       .filter((e) => parseFloat(getComputedStyle(e).fontSize) * (e.currentCSSZoom ?? 1) < 8).map(name),
     foot: page.querySelector(".cv-foot")?.textContent,

@@ -318,3 +318,15 @@ def test_a_frame_wears_the_theme_around_it_and_tells_its_height(pages: Pages, tm
     pages.run("() => new Promise((done) => setTimeout(done, 60))")
     assert pages.run("() => worn()") == "light"  # nobody but the page around it is heard
     assert pages("faults")["faults"] == []
+
+
+def test_what_the_site_says_of_the_measured_runs_holds() -> None:
+    """docs/site/comparison.md: L2 is found by every choice of six seeds, dropout not even with all ten."""
+    (found,) = [one for one in comparison_data()["experiments"] if one["name"] == "overfitting"]
+    pairs = {frozenset(pair["arms"]): pair for pair in found["pairs"]}
+    sizes = {
+        other: {s["n"]: s for s in pairs[frozenset(("none", other))]["sizes"]} for other in ("L2", "dropout")
+    }
+    six, ten = sizes["L2"][6], sizes["dropout"][10]
+    assert six["counted"] == 210 and six["found"] == [0, 0, 210]
+    assert ten["counted"] == 1 and ten["found"] == [0, 1, 0]
