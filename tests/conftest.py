@@ -13,7 +13,7 @@ import pytest  # noqa: E402
 
 from tests.browsing import pages, pytest_terminal_summary, tab  # noqa: E402, F401  (of every test in a browser)
 
-KEPT = 4  # of a slow test's cases every so-manieth is run (or as its mark says: `keep=8`), the first always
+KEPT = 5  # of a slow test's cases every so-manieth is run (or as its mark says: `keep=8`), the first always
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
