@@ -318,9 +318,17 @@ def test_search_finds_from_the_disk(built: Path, pages: Pages) -> None:
 
 @browser
 def test_live_pages_get_the_height_that_they_need(built: Path, pages: Pages) -> None:
-    pages.open(built / "regularization.html", viewport={"width": 1440, "height": 5000}, colorScheme="dark")
+    pages.open(built / "kinds.html", viewport={"width": 1440, "height": 5000}, colorScheme="dark")
     pages.wait("document.querySelectorAll('figure.live iframe[style*=height]').length > 0")
     stay_inside(pages, built)
+    # A plan keeps to what is in sight, for its scrubber.
+    pages.open(built / "regularization.html", viewport=WIDE, colorScheme="dark")
+    pages.run("() => document.querySelector('figure.live').scrollIntoView()")
+    pages.run("() => new Promise((done) => setTimeout(done, 1000))")
+    assert (
+        pages.run("() => document.querySelector('figure.live iframe').offsetHeight")
+        <= 0.92 * WIDE["height"] + 1
+    )
 
 
 @browser

@@ -11,8 +11,8 @@ export function tellHeight(element: HTMLElement): void {
   if (parent === window) return;
   element.style.minHeight = "0"; // not as tall as the frame, which is to be as tall as this
   const tell = (): void => {
-    // A net fills the window that it gets, and scrolls inside.
-    if (element.querySelector(".net")) element.style.minHeight = "";
+    // A net fills the window that it gets, and scrolls inside; so does a plan, whose scrubber is to stay in sight.
+    if (element.querySelector(".net, .plan-time")) element.style.minHeight = "";
     else parent.postMessage({ convviz: { height: Math.ceil(element.getBoundingClientRect().height) } }, "*");
   };
   new ResizeObserver(tell).observe(element);
