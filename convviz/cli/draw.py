@@ -9,13 +9,12 @@ import click
 
 from convviz.cli.fields import field_options, given, option_of
 from convviz.cli.options import load, model_options
-from convviz.cli.output import check_writable, emit, write_whole
+from convviz.cli.output import FOLDER, check_writable, default_path, emit, make_folder, write_whole
 from convviz.errors import ConvvizError, nearest
 
 if TYPE_CHECKING:
     from convviz.plan.model import Plan
 
-FOLDER = "outputs"  # where pictures go that are given no name
 FIELDS = (
     "out_channels", "kernel_size", "stride", "padding", "output_padding", "dilation", "groups", "bias", "padding_mode",
     "ceil_mode", "output_size", "scale_factor", "upscale_factor", "mode", "mid_channels", "num_groups",
@@ -125,15 +124,8 @@ def _target(what: str, layer: str | None, output: str | None) -> str:
     from convviz.figures import check_picture
 
     if output is None:
-        words = [what, *([layer] if layer else [])]
-        name = "_".join("".join(c if c.isalnum() or c in "_-" else "_" for c in Path(w).stem) for w in words)
-        try:
-            Path(FOLDER).mkdir(exist_ok=True)
-        except OSError as err:
-            raise ConvvizError(
-                f"cannot be made: {err.strerror or err}; name a file with --output", FOLDER
-            ) from None
-        output = str(Path(FOLDER) / f"draw_{name[:80]}.png")
+        make_folder()
+        output = str(default_path("draw", what, layer, ".png"))
     check_picture(output)
     check_writable(output)
     return output

@@ -11,14 +11,13 @@ import click
 from convviz.cli.draw import FIELDS
 from convviz.cli.fields import field_options, given, option_of
 from convviz.cli.options import model_options, parse_inputs, parse_treat
-from convviz.cli.output import check_writable, write_whole
+from convviz.cli.output import FOLDER, check_writable, default_path, make_folder, write_whole
 from convviz.cli.progress import progress
 from convviz.errors import ConvvizError
 
 if TYPE_CHECKING:
     import numpy as np
 
-FOLDER = "outputs"  # where pages go that are given no name
 ENDS = (".html", ".htm")
 
 
@@ -70,7 +69,7 @@ def command(
     convviz explore outputs/runs/norms
     """
     own = given(fields, sets)
-    target = Path(output) if output is not None else _default(what, layer)
+    target = Path(output) if output is not None else default_path("explore", what, layer, ".html")
     _check(target)
     _check_erf(erf, gradient, erf_layer)
 
@@ -92,15 +91,9 @@ def command(
         raise ConvvizError(err.message, where) from None
     text = page(data, theme)
     if output is None:
-        _make_folder()
+        make_folder()
     write_whole(target, lambda path: path.write_text(text, encoding="utf-8", newline="\n"))
     click.echo(target)
-
-
-def _default(what: str, layer: str | None) -> Path:
-    words = [Path(what).stem, *([layer] if layer else [])]
-    name = "_".join("".join(c if c.isalnum() or c in "_-" else "_" for c in word) for word in words)
-    return Path(FOLDER, f"explore_{name[:80]}.html")
 
 
 def _check(target: Path) -> None:
@@ -121,15 +114,6 @@ def _check_erf(erf: bool, gradient: bool, layers: tuple[str, ...]) -> None:
             "needs torch: pip install 'convviz[torch]'; --erf alone counts paths, which needs none",
             "--gradient",
         )
-
-
-def _make_folder() -> None:
-    try:
-        Path(FOLDER).mkdir(exist_ok=True)
-    except OSError as err:
-        raise ConvvizError(
-            f"cannot be made: {err.strerror or err}; name a file with --output", FOLDER
-        ) from None
 
 
 def _picture(file: str, what: str, settings: dict[str, Any], wrt: str | None) -> np.ndarray:

@@ -17,12 +17,15 @@ __all__ = [
     "FORMATS",
     "check_writable",
     "choose_format",
+    "default_path",
     "emit",
+    "make_folder",
     "output_options",
     "write_table",
     "write_whole",
 ]
 
+FOLDER = "outputs"  # where pictures and pages go that are given no name
 EXTENSIONS = {
     ".json": "json",
     ".csv": "csv",
@@ -128,3 +131,24 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def default_path(command: str, what: str, layer: str | None, ending: str) -> Path:
+    """Where a command writes what was given no name: ``outputs/COMMAND_WHAT_LAYER``, in letters that any file may have.
+
+    >>> default_path("explore", "nets/my net.yaml", "block.conv1", ".html").as_posix()
+    'outputs/explore_my_net_block_conv1.html'
+    """
+    words = [Path(what).stem, *([layer] if layer else [])]
+    name = "_".join("".join(c if c.isalnum() or c in "_-" else "_" for c in word) for word in words)
+    return Path(FOLDER, f"{command}_{name[:80]}{ending}")
+
+
+def make_folder() -> None:
+    """The folder of :func:`default_path`; raises ConvvizError where it cannot be made."""
+    try:
+        Path(FOLDER).mkdir(exist_ok=True)
+    except OSError as err:
+        raise ConvvizError(
+            f"cannot be made: {err.strerror or err}; name a file with --output", FOLDER
+        ) from None
