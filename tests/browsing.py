@@ -85,10 +85,10 @@ class Browser:
         return self("evaluate", f"({function})(...{json.dumps(args)})")
 
     def wait(self, condition: str) -> None:
-        """Until an expression holds, for two seconds; the page's policy keeps Playwright's own way out."""
+        """Until an expression holds, for eight seconds; the page's policy keeps Playwright's own way out."""
         again = "await new Promise((done) => setTimeout(done, 20))"
         fail = f"if (!({condition})) throw new Error('never came true')"
-        self.run(f"async () => {{ for (let i = 0; i < 100 && !({condition}); i++) {again}; {fail} }}")
+        self.run(f"async () => {{ for (let i = 0; i < 400 && !({condition}); i++) {again}; {fail} }}")
 
     def text(self, selector: str) -> str:
         return str(self("innerText", selector))

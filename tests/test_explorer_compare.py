@@ -296,6 +296,7 @@ FRAME = """<iframe style='width: 1000px; height: 300px'></iframe><script>
   };
   const worn = () => frame.contentDocument.getElementById("explorer").dataset.theme;
 </script>"""
+WRITE = "const within = frame.contentDocument; within.open(); within.write(html); within.close()"
 
 
 @browser
@@ -303,8 +304,7 @@ def test_a_frame_wears_the_theme_around_it_and_tells_its_height(pages: Pages, tm
     file = tmp_path / "outer.html"
     file.write_text(FRAME, encoding="utf-8")
     pages.open(file, viewport=WIDE, colorScheme="light")
-    write = "const within = frame.contentDocument; within.open(); within.write(html); within.close()"
-    pages.run(f"(html) => {{ {write} }}", page(explored("l1_l2")))
+    pages.run(f"(html) => {{ {WRITE} }}", page(explored("comparison")))
     pages.wait("told.length > 0")
     assert pages.run("() => worn()") == "light"
     pages.run("() => { told.length = 0; say('dark') }")
@@ -317,6 +317,20 @@ def test_a_frame_wears_the_theme_around_it_and_tells_its_height(pages: Pages, tm
     pages.run("() => { inside(`parent.frames[0].postMessage({ convviz: { theme: 'dark' } }, '*')`) }")
     pages.run("() => new Promise((done) => setTimeout(done, 60))")
     assert pages.run("() => worn()") == "light"  # nobody but the page around it is heard
+    assert pages("faults")["faults"] == []
+
+
+@browser
+def test_a_plan_in_a_frame_leaves_its_height_alone(pages: Pages, tmp_path: Path) -> None:
+    """Its scrubber is to stay in sight, so the frame is not to grow with the plan."""
+    file = tmp_path / "outer.html"
+    file.write_text(FRAME, encoding="utf-8")
+    pages.open(file, viewport=WIDE, colorScheme="light")
+    pages.run(f"(html) => {{ {WRITE} }}", page(explored("l1_l2")))
+    pages.run("() => say('dark')")  # asked, a page answers at once if it answers at all
+    pages.wait("worn() === 'dark'")
+    pages.run("() => new Promise((done) => setTimeout(done, 200))")
+    assert pages.run("() => told") == []
     assert pages("faults")["faults"] == []
 
 
