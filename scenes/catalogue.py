@@ -351,6 +351,15 @@ SCENES = (
         ({"results": "ladder"}, {"results": "fast", "run": 3}, {"results": "s7", "arm": "GBN"}),
     ),
     Entry(
+        "honest_comparison",
+        "Honest comparison",
+        "One run can say either; ten, in pairs, say what holds",
+        None,
+        ("results", "arms"),
+        (),
+        ({"results": "s7"}, {"arms": ["L2", "rotation"]}, {"arms": ["none", "L2", "no batch norm"]}),
+    ),
+    Entry(
         "ladder",
         "The ladder from CODE 1 to 10",
         "What each change brought, from real runs",

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 from convviz.analysis.statistics import compare_runs
+from convviz.analysis.statistics.choices import Match, choices
 from convviz.analysis.statistics.runs import Arm
 from convviz.errors import ConvvizError
 from convviz.explorer.choose import explored
 from convviz.explorer.compare import comparison_data, experiment_data
-from convviz.explorer.compare_pair import Match, axis, choices, p_text, pair_data, sizes
+from convviz.explorer.compare_pair import axis, p_text, pair_data, sizes
 from convviz.explorer.page import page
 from convviz.explorer.regularizers import TOPICS, regularizer_data
 from convviz.explorer.views import Store

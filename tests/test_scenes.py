@@ -49,6 +49,13 @@ def test_every_file_has_a_row_and_every_row_a_class() -> None:
         assert cls.name == name and cls.__doc__
 
 
+def test_a_film_is_made_again_when_what_it_draws_with_changes() -> None:
+    drawn = {name: [file.stem for file in film.parts(FOLDER / f"{name}.py")] for name in names()}
+    assert {"batch", "norm_parts"} <= set(drawn["norms"]), "named in both ways in which a file is imported"
+    assert "norm_company" in drawn["batch_norm_modes"] and "batch" in drawn["batch_norm_modes"]
+    assert set().union(*drawn.values()) == {f.stem for f in (FOLDER / "parts").glob("*.py")} - {"__init__"}
+
+
 @pytest.mark.parametrize("name", names())
 def test_three_other_settings_are_tried(name: str) -> None:
     row = entry(name)

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from convviz.analysis.statistics import compare_runs, fewest_seeds
+from convviz.analysis.statistics.choices import Match, chosen
 from convviz.analysis.statistics.runs import Arm
 from convviz.analysis.statistics.tests_of_pairs import ALPHA
 from convviz.errors import ConvvizError
-from convviz.explorer.compare_pair import Match, chosen, pair_data
+from convviz.explorer.compare_pair import pair_data
 from convviz.explorer.views import Store
 from convviz.read import bundled as nets
 from convviz.runs import bundled

@@ -3,96 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from itertools import combinations
-from math import ceil, comb, floor, log10
+from math import ceil, floor, log10
 from typing import Any
 
 import numpy as np
 
-from convviz.analysis.statistics import compare_runs, fewest_seeds, sign_flip, welch
+from convviz.analysis.statistics import compare_runs
+from convviz.analysis.statistics.choices import CHOICES, Match, tally
 from convviz.analysis.statistics.compare import Pair
 from convviz.analysis.statistics.intervals import RESAMPLES
-from convviz.analysis.statistics.runs import Arm
-from convviz.analysis.statistics.tests_of_pairs import ALPHA
 from convviz.analysis.statistics.verdict import plan_of
 from convviz.explorer.views import Store
 
 Json = dict[str, Any]
 SIZES = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15, 20, 30, 50, 70, 100)
-CHOICES = 252  # of so many seeds that are counted, all of them up to 10 seeds
 WORK = 6e7  # sums of the tests that count choices, all pairs together: some seconds
 OTHERS = 30  # choices to leaf through, all pairs together, beside the first seeds and the luckiest ones
 QUICK = 1000  # resamples of a bootstrap of some seeds; all of them have as many as in `convviz compare`
-
-
-def chosen(arm: Arm, seeds: Sequence[Any]) -> Arm:
-    """The same arm with some of its runs."""
-    correct = {seed: arm.correct[seed] for seed in seeds if seed in arm.correct}
-    return replace(arm, accuracies={seed: arm.accuracies[seed] for seed in seeds}, correct=correct)
-
-
-@dataclass(frozen=True)
-class Match:
-    """Two arms run by run: those of a seed that both have, or else as they stand, one beside the other."""
-
-    a: Arm
-    b: Arm
-    rows: tuple[tuple[Any, Any], ...]  # seeds
-    paired: bool  # tested by their differences
-
-    @property
-    def shared(self) -> bool:
-        """Whether runs that stand beside each other have one seed."""
-        return all(one == other for one, other in self.rows)
-
-    @classmethod
-    def of(cls, a: Arm, b: Arm) -> Match:
-        common = [(seed, seed) for seed in a.seeds if seed in b.accuracies]
-        fewer = min(len(a.seeds), len(b.seeds))
-        paired = fewer > 1 and len(common) > 1 and 2 * len(common) >= fewer  # as compare_runs has it
-        alike = paired or len(common) == fewer
-        return cls(a, b, tuple(common if alike else zip(a.seeds, b.seeds)), paired)
-
-    @property
-    def values(self) -> np.ndarray:
-        """Accuracies (2, runs)."""
-        return np.array(
-            [[self.a.accuracies[s] for s, _ in self.rows], [self.b.accuracies[s] for _, s in self.rows]]
-        )
-
-    def some(self, places: Sequence[int]) -> tuple[Arm, Arm]:
-        return chosen(self.a, [self.rows[i][0] for i in places]), chosen(
-            self.b, [self.rows[i][1] for i in places]
-        )
-
-    def p(self, places: Sequence[int]) -> float | None:
-        """Of so many runs, as compare_runs has it; None where they are too few for any verdict."""
-        if len(places) == 1:
-            return compare_runs(self.some(places)).pairs[0].p  # McNemar's, of predictions
-        if self.paired:
-            ones, others = self.values[:, list(places)]
-            return (
-                sign_flip(np.round(ones - others, 10).tolist())
-                if len(places) >= fewest_seeds(ALPHA)
-                else None
-            )
-        ones, others = self.values[:, list(places)].tolist()
-        return welch(ones, others).p if len(places) > 1 else None
 
 
 def pair_data(match: Match, whole: Pair, family: int, store: Store) -> Json:
     """Every number of seeds, with several choices of them; Holm's p of all pairs together."""
     values = match.values
     left = len(match.a.seeds) + len(match.b.seeds) - 2 * len(match.rows)
-    gaps = values[0] - values[1]
+    gaps = match.differences
     return {
         "arms": [match.a.name, match.b.name],
         "seeds": [[str(seed) for seed in row] for row in match.rows],
         "paired": match.shared,
         "left": left,
         "values": values.tolist(),
-        "gaps": np.round(gaps, 10).tolist(),
+        "gaps": gaps,
         "axis": axis(values.ravel()),
         "gapAxis": axis([*gaps, 0.0, *ends(whole)]),
         "holm": None if whole.adjusted is None else p_text(whole.adjusted),
@@ -112,44 +53,21 @@ def sizes(most: int) -> list[int]:
 
 def size_data(match: Match, n: int, family: int, store: Store) -> Json:
     """So many seeds: how often either arm lies higher and how often a test says so, and some choices in full."""
-    total, tests = len(match.rows), 2 ** (min(n, 36) / 2)
+    tests = 2 ** (min(n, 36) / 2)
     most = max(20, min(CHOICES, int(WORK / (family * len(SIZES) * tests * 20))))
-    every = choices(total, n, most)
-    values = match.values
-    means = np.array([values[:, list(places)].mean(1) @ (1, -1) for places in every])
-    found = [0, 0, 0]
-    for mean, places in zip(means, every):
-        p = match.p(places)
-        found[1 if p is None or p > ALPHA or abs(mean) < 1e-9 else (0 if mean > 0 else 2)] += 1
+    seen = tally(match, n, most)
     others = min(3, max(1, OTHERS // family))
-    picked = {"first": 0, **{f"other {i}": i for i in range(1, min(others + 1, len(every)))}}
-    if len(every) > 1:
-        picked |= {"high": int(means.argmax()), "low": int(means.argmin())}
+    picked = {"first": 0, **{f"other {i}": i for i in range(1, min(others + 1, seen.counted))}}
+    if seen.counted > 1:
+        picked |= {"high": int(seen.means.argmax()), "low": int(seen.means.argmin())}
     return {
         "n": n,
-        "of": f"{comb(total, n):,}",
-        "counted": len(every),
-        "higher": [int((means > 1e-9).sum()), int((abs(means) <= 1e-9).sum()), int((means < -1e-9).sum())],
-        "found": found,
-        "choices": {key: store.add(choice_data(match, every[i], store)) for key, i in picked.items()},
+        "of": f"{seen.of:,}",
+        "counted": seen.counted,
+        "higher": list(seen.higher),
+        "found": list(seen.found),
+        "choices": {key: store.add(choice_data(match, seen.places[i], store)) for key, i in picked.items()},
     }
-
-
-def choices(total: int, n: int, most: int) -> list[tuple[int, ...]]:
-    """Which runs, the first ones first and the others in no order: all choices where they are not too many.
-
-    >>> sorted(choices(3, 2, 10)), len(choices(40, 20, 50))
-    ([(0, 1), (0, 2), (1, 2)], 50)
-    """
-    rng = np.random.default_rng(n)
-    first = tuple(range(n))
-    if comb(total, n) <= most:
-        rest = list(combinations(range(total), n))[1:]
-        return [first, *(rest[i] for i in rng.permutation(len(rest)))]
-    drawn = {first: None}
-    while len(drawn) < most:
-        drawn[tuple(sorted(rng.choice(total, n, replace=False).tolist()))] = None
-    return list(drawn)
 
 
 def choice_data(match: Match, places: tuple[int, ...], store: Store) -> Json:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 from convviz import theme as themes
 from convviz.analysis.statistics.compare import Comparison, Pair, Summary
+from convviz.analysis.statistics.verdict import p_text, signed, span
 from convviz.errors import ConvvizError
 from convviz.figures import canvas, check_picture
 from convviz.figures import cells as draw
 from convviz.figures.cells import Box
 from convviz.figures.comparison_marks import difference_scale, draw_arms, draw_pairs, run_scale
-from convviz.report.comparison import brief, headline, p_text, signed, span
+from convviz.report.comparison import brief, headline
 from convviz.theme import Theme
 
 if TYPE_CHECKING:

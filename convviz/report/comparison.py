@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from convviz.analysis.statistics.compare import Comparison, Pair
-from convviz.analysis.statistics.intervals import Interval, standard_error
-from convviz.analysis.statistics.verdict import digits, plan_of, points
+from convviz.analysis.statistics.intervals import standard_error
+from convviz.analysis.statistics.verdict import digits, p_text, plan_of, points, signed, span
 from convviz.errors import ConvvizError
 from convviz.report.comparison_data import comparison_data
 from convviz.report.data import dumps
@@ -212,37 +212,3 @@ def _flat(record: dict[str, Any], keys: tuple[str, ...]) -> tuple[Cell, ...]:
 def _full(value: Any) -> Cell:
     """Floats with all their digits."""
     return repr(value) if isinstance(value, float) else value if value is None else str(value)
-
-
-# -- numbers ------------------------------------------------------------------------------------------
-def signed(value: float) -> str:
-    """``+0.03``, ``−0.12``, ``0.00``.
-
-    >>> signed(0.034), signed(-0.12), signed(-0.0001)
-    ('+0.03', '−0.12', '0.00')
-    """
-    text = f"{value:+.2f}"
-    return "0.00" if float(text) == 0 else text.replace("-", "−")
-
-
-def span(interval: Interval | None, sign: bool = False) -> str | None:
-    """``99.23 to 99.53``; of differences with signs."""
-    if interval is None:
-        return None
-    low, high = (signed(end) if sign else f"{end:.2f}" for end in (interval.low, interval.high))
-    return f"{low} to {high}"
-
-
-def p_text(p: float | None) -> str | None:
-    """A p as journals print it.
-
-    >>> p_text(0.0312), p_text(0.5), p_text(1.0), p_text(0.0001)
-    ('.031', '.50', '1', '<.001')
-    """
-    if p is None:
-        return None
-    if p < 0.001:
-        return "<.001"
-    if p >= 0.995:
-        return "1"
-    return f"{p:.3f}".lstrip("0") if p < 0.1 else f"{p:.2f}".lstrip("0")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from convviz.analysis.statistics.five_groups import TEST, Group
 from convviz.analysis.statistics.simulate import ErrorRates
-from convviz.report.comparison import p_text, span
+from convviz.analysis.statistics.verdict import p_text, span
 from convviz.report.model import Column, Table
 
 

@@ -11,9 +11,9 @@ from convviz.analysis.statistics.compare import WORTH, Comparison, Summary
 from convviz.analysis.statistics.factorial import MainEffect
 from convviz.analysis.statistics.five_groups import five_groups
 from convviz.analysis.statistics.tests_of_pairs import ALPHA
-from convviz.analysis.statistics.verdict import digits
+from convviz.analysis.statistics.verdict import digits, p_text, signed, span
 from convviz.errors import ConvvizError
-from convviz.report.comparison import arm_notes, headline, p_text, pairs_table, signed, span, verdict
+from convviz.report.comparison import arm_notes, headline, pairs_table, verdict
 from convviz.report.comparison import render as render_comparison
 from convviz.report.comparison_data import comparison_data
 from convviz.report.comparison_groups import groups_table

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import sys
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from manim import tempconfig
 from convviz import theme as themes
 from convviz.errors import ConvvizError
 
+PARTS = "convviz.scenes.parts"
 # lines, frames a second
 QUALITIES = {"l": ("low_quality", 480, 15), "m": ("medium_quality", 720, 30), "h": ("high_quality", 1080, 60)}
 
@@ -116,7 +118,7 @@ def fingerprint(name: str, settings: Settings) -> str:
     code = [
         here.parent / f"{name}.py",
         *sorted(here.glob("*.py")),
-        *sorted((here.parent / "parts").glob("*.py")),
+        *parts(here.parent / f"{name}.py"),
         root / "theme.py",
         *sorted((root / "figures").rglob("*.py")),
     ]
@@ -126,6 +128,23 @@ def fingerprint(name: str, settings: Settings) -> str:
     with np.printoptions(threshold=sys.maxsize):  # all of an array, not its ends
         made.update(repr((name, settings, entry(name).title, manim.__version__, story.plans)).encode())
     return made.hexdigest()
+
+
+def parts(file: Path) -> list[Path]:
+    """The files of parts/ that a scene draws with, and those that these draw with."""
+    folder = Path(__file__).resolve().parents[1] / "parts"
+    found: dict[Path, None] = {}
+    left = [file]
+    while left:
+        for node in ast.walk(ast.parse(left.pop().read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith(PARTS):
+                continue
+            own = (node.module or "").removeprefix(PARTS).strip(".")
+            for made in (folder / f"{name}.py" for name in ([own] if own else [a.name for a in node.names])):
+                if made not in found:
+                    found[made] = None
+                    left.append(made)
+    return sorted(found)
 
 
 def _only(folder: Path, pattern: str) -> Path:

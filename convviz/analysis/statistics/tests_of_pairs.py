@@ -58,6 +58,30 @@ def _sums(values: np.ndarray) -> np.ndarray:
     return sums
 
 
+def sign_means(differences: Sequence[float], *, most: int = 1 << 16, seed: int = 0) -> np.ndarray:
+    """The means that other signs of the differences would give: of all 2^n choices, or of ``most`` that are drawn.
+
+    The share of them that `as_far` marks is the p of `sign_flip`, where all are counted.
+
+    >>> sorted(sign_means([0.3, 0.1]).tolist())
+    [-0.2, -0.1, 0.1, 0.2]
+    """
+    array = _finite(differences)
+    if 2 ** len(array) <= most:
+        return _sums(array) / len(array)
+    signs = np.random.default_rng(seed).integers(0, 2, (most, len(array))) * 2 - 1
+    means: np.ndarray = signs @ array / len(array)
+    return means
+
+
+def as_far(means: np.ndarray, differences: Sequence[float]) -> np.ndarray:
+    """Which means lie as far from 0 as that of the differences, or farther."""
+    array = _finite(differences)
+    near = TIE * float(np.abs(array).mean())
+    far: np.ndarray = np.abs(means) >= abs(float(array.mean())) - near
+    return far
+
+
 def fewest_seeds(alpha: float = ALPHA, comparisons: int = 1) -> int:
     """The least number of seeds with which a two-sided sign-flip test can reach alpha / comparisons: 2 / 2^n of it.
 

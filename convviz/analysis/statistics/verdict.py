@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from convviz.analysis.statistics.compare import Pair
+    from convviz.analysis.statistics.intervals import Interval
 
 NONE = "no difference detected"
 
@@ -69,3 +70,37 @@ def signed_if_below(value: float) -> str:
 
 def _seeds(count: int) -> str:
     return f"{count:,} seed{'s' * (count != 1)}"
+
+
+# -- numbers ------------------------------------------------------------------------------------------
+def signed(value: float) -> str:
+    """``+0.03``, ``−0.12``, ``0.00``.
+
+    >>> signed(0.034), signed(-0.12), signed(-0.0001)
+    ('+0.03', '−0.12', '0.00')
+    """
+    text = f"{value:+.2f}"
+    return "0.00" if float(text) == 0 else text.replace("-", "−")
+
+
+def span(interval: Interval | None, sign: bool = False) -> str | None:
+    """``99.23 to 99.53``; of differences with signs."""
+    if interval is None:
+        return None
+    low, high = (signed(end) if sign else f"{end:.2f}" for end in (interval.low, interval.high))
+    return f"{low} to {high}"
+
+
+def p_text(p: float | None) -> str | None:
+    """A p as journals print it.
+
+    >>> p_text(0.0312), p_text(0.5), p_text(1.0), p_text(0.0001)
+    ('.031', '.50', '1', '<.001')
+    """
+    if p is None:
+        return None
+    if p < 0.001:
+        return "<.001"
+    if p >= 0.995:
+        return "1"
+    return f"{p:.3f}".lstrip("0") if p < 0.1 else f"{p:.2f}".lstrip("0")

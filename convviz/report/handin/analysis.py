@@ -6,8 +6,8 @@ import re
 from itertools import combinations
 
 from convviz.analysis.statistics.cautions import listed
+from convviz.analysis.statistics.verdict import span
 from convviz.analysis.training import tail
-from convviz.report.comparison import span
 from convviz.report.handin.parts import HandIn, Part
 from convviz.report.handin.tables import shown, shown_name
 from convviz.report.training.analysis import calibration, confusions, ending, gap, sparsity
