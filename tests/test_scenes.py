@@ -15,7 +15,7 @@ pytest.importorskip("manim")
 import convviz.scenes
 from convviz.scenes.catalogue import SCENES, entry, names
 from convviz.scenes.settings import Settings
-from convviz.scenes.stage import board, faults, film, fit, ink, story
+from convviz.scenes.stage import board, faults, film, fit, ink, paths, story
 
 from convviz import theme as themes
 from convviz.errors import ConvvizError
@@ -250,6 +250,25 @@ def test_faults_are_found() -> None:
     assert "leaves the safe area" in faults.of([ink.text(540, 100, "far to the right", black)])[0]
     cover = ink.tiles([Box(90, 90, 60, 20)], fill=themes.LIGHT.paper)
     assert faults.of([a, cover, b]) == []
+
+
+def test_a_path_keeps_its_form_as_cubic_curves() -> None:
+    from matplotlib.path import Path as Drawing
+    from matplotlib.textpath import TextPath
+
+    some = [TextPath((0, 0), "ß&8i"), Drawing.unit_circle(), Drawing.unit_rectangle()]
+    mixed = Drawing([(0, 0), (2, 0), (3, 1), (2, 2), (1, 3), (0, 3), (0, 1), (9, 9), (5, 5), (6, 5), (5, 5)],
+                    [1, 2, 3, 3, 4, 4, 4, 79, 1, 2, 79])  # fmt: skip
+    for shape in (*some, mixed):
+        curves = paths.curves_of(np.asarray(shape.vertices, float), shape.codes).reshape(-1, 4, 2)
+        told = [piece for piece, code in shape.iter_bezier() if code != 1]
+        told = [piece for piece in told if np.ptp(piece.control_points, axis=0).any()]
+        assert len(curves) == len(told) > 0
+        for curve, piece in zip(curves, told):
+            for t in (0.0, 0.3, 0.8, 1.0):
+                u = 1 - t
+                at = u**3 * curve[0] + 3 * u * u * t * curve[1] + 3 * u * t * t * curve[2] + t**3 * curve[3]
+                assert np.allclose(at, piece(t), atol=1e-9)
 
 
 def test_texts_keep_their_place_when_they_move() -> None:

@@ -26,7 +26,8 @@ MARGIN = 0.35  # inches around everything
 
 
 @cache
-def _register() -> None:
+def register_fonts() -> None:
+    """Make the bundled fonts known to matplotlib."""
     from matplotlib import font_manager
 
     # It warns where a family has no face of just the weight that is asked for, and takes the nearest.
@@ -40,7 +41,7 @@ def style() -> Iterator[None]:
     """convviz's fonts and settings; make *and* save a figure inside."""
     import matplotlib
 
-    _register()
+    register_fonts()
     settings: dict[Any, Any] = {
         "font.family": [*themes.FONTS["text"]],
         "font.monospace": [*themes.FONTS["numbers"]],

@@ -355,9 +355,9 @@ def _unit_width(text: str, mono: bool, bold: bool) -> float:
     if not text:
         return 0.0
     weight = ("bold" if mono else "semibold") if bold else "normal"
-    with canvas.style():
-        font = FontProperties(family=[*FONTS["numbers" if mono else "text"]], weight=weight, size=100)
-        return float(text_to_path.get_text_width_height_descent(text, font, False)[0]) / 100
+    canvas.register_fonts()
+    font = FontProperties(family=[*FONTS["numbers" if mono else "text"]], weight=weight, size=100)
+    return float(text_to_path.get_text_width_height_descent(text, font, False)[0]) / 100
 
 
 def wrap(text: str, width: float, size: float, *, mono: bool = False, bold: bool = False) -> list[str]:

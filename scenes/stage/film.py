@@ -104,8 +104,13 @@ def told(
     """A scene told without drawing frames: its record, its poster and, with ``looking``, pictures of its moments."""
     with configured(folder, quality, dry_run=True):
         story = story_class(name)(settings, still=still, looking=looking, skip_animations=True)
+        story.renderer.update_frame = _draw_nothing  # manim would draw a frame of what it skips
         story.render()
     return story
+
+
+def _draw_nothing(*_: Any, **__: Any) -> None:
+    pass
 
 
 def fingerprint(name: str, settings: Settings) -> str:

@@ -78,11 +78,11 @@ def glyphs(words: str, mono: bool, bold: bool, italic: bool) -> tuple[np.ndarray
         return np.zeros((0, 2)), 0.0
     weight = ("bold" if mono else "semibold") if bold else "normal"
     style: Literal["italic", "normal"] = "italic" if italic and not mono else "normal"
-    with canvas.style():
-        font = FontProperties(
-            family=[*FONTS["numbers" if mono else "text"]], weight=weight, style=style, size=100
-        )
-        corners, codes = text_to_path.get_text_path(font, words)
+    canvas.register_fonts()
+    font = FontProperties(
+        family=[*FONTS["numbers" if mono else "text"]], weight=weight, style=style, size=100
+    )
+    corners, codes = text_to_path.get_text_path(font, words)
     scale = text_to_path.FONT_SCALE
     return curves_of(np.asarray(corners, dtype=float), codes) / scale, draw.width_of(
         words, 1.0, mono=mono, bold=bold

@@ -17,6 +17,7 @@ STROKE = 2.5  # manim's stroke width of one point
 DASH = (3.0, 2.2)  # points drawn, points left out
 HATCH = 4.2  # points between the lines of a hatch
 HAIR = 0.7
+MOVE, LINE, QUADRATIC, CUBIC, CLOSE = 1, 2, 3, 4, 79  # matplotlib's codes of a path's corners
 Points = Sequence[tuple[float, float]] | Sequence[np.ndarray] | np.ndarray
 
 
@@ -176,27 +177,22 @@ def curves_of(corners: np.ndarray, codes: Iterable[int] | None) -> np.ndarray:
     """A matplotlib path as cubic curves."""
     if codes is None:
         return lines(corners)
-    out: list[np.ndarray] = []
-    start = at = np.zeros(2)
-    kinds = list(codes)
-    i = 0
-    while i < len(kinds):
-        code, here = kinds[i], corners[i]
-        if code == 1:
-            start = at = here
-        elif code == 2:
-            out.append(lines([at, here]))
-            at = here
-        elif code == 3:
-            control, end = here, corners[i + 1]
-            out.append(np.array([at, at + (control - at) * 2 / 3, end + (control - end) * 2 / 3, end]))
-            at, i = end, i + 1
-        elif code == 4:
-            out.append(np.array([at, here, corners[i + 1], corners[i + 2]]))
-            at, i = corners[i + 2], i + 2
-        elif code == 79:
-            if not np.allclose(at, start):
-                out.append(lines([at, start]))
-            at = start
-        i += 1
-    return joined(out)
+    kinds = np.fromiter(codes, int)
+    order = np.arange(len(kinds))
+    start = corners[np.maximum.accumulate(np.where(kinds == MOVE, order, 0))]
+    ends = np.where((kinds == CLOSE)[:, None], start, corners)
+    before = np.roll(ends, 1, axis=0)
+
+    straight = (kinds == LINE) | ((kinds == CLOSE) & (before != start).any(axis=1))
+    quadratic, cubic = order[kinds == QUADRATIC][::2], order[kinds == CUBIC][::3]  # the first corner of each
+    line = order[straight]
+    a, b = before[line], ends[line]
+    q0, q1, q2 = before[quadratic], ends[quadratic], ends[quadratic + 1]
+    pieces = (
+        np.stack([a, a + (b - a) / 3, a + (b - a) * 2 / 3, b], axis=1),
+        np.stack([q0, q0 + (q1 - q0) * 2 / 3, q2 + (q1 - q2) * 2 / 3, q2], axis=1),
+        np.stack([before[cubic], ends[cubic], ends[cubic + 1], ends[cubic + 2]], axis=1),
+    )
+    placed = np.concatenate([line, quadratic, cubic]).argsort()
+    curves: np.ndarray = np.concatenate(pieces)[placed].reshape(-1, 2)
+    return curves
