@@ -30,6 +30,7 @@ import site_expand  # noqa: E402
 import site_style  # noqa: E402
 
 SOURCES = ROOT / "docs" / "site"
+PRINT = ROOT / "convviz" / "explorer" / "page" / "src" / "print.css"
 PAGES = sorted(SOURCES.glob("*.md"))
 GENERATED = {"cli.md", "api.md", "corrections.md"}
 CONCEPTS = {
@@ -329,6 +330,22 @@ def test_live_pages_get_the_height_that_they_need(built: Path, pages: Pages) -> 
         pages.run("() => document.querySelector('figure.live iframe').offsetHeight")
         <= 0.92 * WIDE["height"] + 1
     )
+
+
+@browser
+def test_live_pages_are_there_on_paper(built: Path, pages: Pages) -> None:
+    """All of them, though nobody scrolled to them, and as wide as the handout that they make of themselves."""
+    pages.open(built / "comparison.html", viewport={"width": 718, "height": 900}, colorScheme="light")
+    frames = "[...document.querySelectorAll('figure.live iframe')]"
+    assert pages.run(f"() => {frames}.length") > 1
+    pages.wait(f"{frames}.every((frame) => frame.loading === 'eager')")
+    pages("emulate", {"media": "print"})
+    sheet = re.search(r"cv-sheet\s*\{\s*width:\s*(\d+)px", PRINT.read_text(encoding="utf-8"))
+    assert sheet is not None
+    widths = pages.run(f"() => {frames}.map((frame) => frame.clientWidth)")
+    assert widths == [int(sheet[1])] * len(widths)
+    room = pages.run("() => document.querySelector('article').getBoundingClientRect().width")
+    assert room == pytest.approx(int(sheet[1]), abs=6), "a sheet of A4 between its margins"
 
 
 @browser

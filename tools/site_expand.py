@@ -192,7 +192,7 @@ def picture(page: Page, rest: str) -> str:
     drawn = f" <code>{escape(command.replace('outputs/gallery/', ''))}</code>" if command else ""
     return (
         f'<figure class="picture"><a href="{place}"><img src="{place}" alt="{escape(words)}" '
-        f'width="{width}" height="{height}" loading="lazy"></a>'
+        f'width="{width}" height="{height}"></a>'
         f"<figcaption>{escape(words)}.{drawn}</figcaption></figure>"
     )
 

@@ -33,6 +33,8 @@ for (const frame of frames) {
   frame.addEventListener("load", () => dress(frame));
   dress(frame); // one that was there before this script
 }
+// They load where they come into sight, and the others when all else is there: on paper none is blank.
+addEventListener("load", () => frames.forEach((frame, i) => setTimeout(() => (frame.loading = "eager"), 300 + 700 * i)));
 new MutationObserver(() => frames.forEach(dress)).observe(document.body, { attributeFilter: ["data-md-color-scheme"] });
 addEventListener("message", ({ data, source }) => {
   const frame = frames.find((found) => found.contentWindow === source);
