@@ -192,6 +192,32 @@ def test_a_million_samples(tab: Open) -> None:
     assert label.startswith("What the unit reads in 12 layers")
 
 
+@pytest.mark.parametrize(
+    "net, size, layer", [("code8", "1x99999999x99999999", "conv1"), ("wavenet", "256x1000000000", "h1")]
+)
+def test_a_huge_map_is_drawn_as_far_as_it_is_in_sight(tab: Open, net: str, size: str, layer: str) -> None:
+    """Cells that have borders of their own, of a map with a thousand million others."""
+    browser = tab(net, "", input=size)
+    unit = ",".join(["7654321"] * (size.count("x")))
+    start = "() => { const from = performance.now(); location.hash ="
+    spent = browser.run(
+        f"async {start} 'layer={layer}&unit={unit}&zoom=1';"
+        f" await new Promise((done) => addEventListener('hashchange', done, {{ once: true }})); {FRAME}"
+        " return performance.now() - from }"
+    )
+    assert spent < 2000
+    found = convviz.unit(convviz.read(net, size), (7654321,) * size.count("x"), layer)
+    assert found.lo is not None
+    assert f"{found.lo[-1]:,}" in browser.text("[data-part=said]")
+    # Between cells that are read there is a line, which is not in the colour of what is read.
+    colours = browser.run(
+        "() => { const c = document.querySelector('[data-part=theirs] canvas');"
+        " const row = c.getContext('2d').getImageData(0, c.height / 2, c.width, 1).data;"
+        " return new Set(Array.from({ length: c.width }, (_, i) => row.slice(4 * i, 4 * i + 3).join())).size }"
+    )
+    assert colours > 3
+
+
 def test_a_net_without_maps(tab: Open) -> None:
     builder = GraphBuilder("mlp", {"input": (20,)})
     builder.add("fc1", build("linear", {"out_features": 8}), ["input"])

@@ -182,17 +182,30 @@ def test_layers_are_found_by_name(tab: Open) -> None:
 def test_the_effective_field_of_a_unit(tab: Open) -> None:
     browser = tab("code8", "#layer=conv7&unit=1,1", erf={"layers": ["conv7"]})
     drawn(browser)
-    paths = path_counts(convviz.read("code8"), "conv7")
-    legend = "[data-part=heat]"
-    assert f"computed for unit ({', '.join(map(str, paths.unit))}) of this layer" in browser.text(legend)
-    browser("click", f"{legend} button")
-    browser.wait("document.querySelector('.net-ramp')")
-    spread = paths.real_extent
-    assert spread is not None
-    box, theory = (" × ".join(map(str, sizes)) for sizes in (spread.box, paths.size))
-    text = " ".join(browser.text(legend).split())
-    assert f"95 % of it lies in {box} cells" in text
-    assert f"{spread.area(paths.size) * 100:.2g} % of the theoretical {theory}" in text
+    graph, legend = convviz.read("code8"), "[data-part=heat]"
+    units = [n // 2 for n in graph["conv7"].out[1:]]
+    names = browser.run(f"() => [...document.querySelectorAll('{legend} button')].map((b) => b.textContent)")
+    assert names == [f"({units[0]}, {units[1]})", f"(0, {units[1]})", "(0, 0)"]
+    for i, unit in enumerate([tuple(units), (0, units[1]), (0, 0)]):
+        paths = path_counts(graph, "conv7", unit)
+        browser("click", f"{legend} nav button:nth-of-type({i + 1})")
+        browser.wait(
+            f"document.querySelectorAll('{legend} nav button')[{i}].getAttribute('aria-pressed') === 'true'"
+        )
+        text = " ".join(browser.text(legend).split())
+        spread = paths.real_extent
+        assert spread is not None
+        lo, hi = np.array(paths.lo), np.array(paths.lo) + paths.size - 1
+        first = (lo + hi + 1 - spread.box) // 2
+        last = (lo + hi + 1 + spread.box) // 2 - 1
+        if i:  # what lies beyond the border is no part of it
+            lo, first = np.maximum(lo, 0), np.maximum(first, 0)
+            hi, last = np.minimum(hi, 27), np.minimum(last, 27)
+        box, reach = (" × ".join(map(str, b - a + 1)) for a, b in ((first, last), (lo, hi)))
+        part = np.prod(last - first + 1) / np.prod(hi - lo + 1) * 100
+        of = f"the {reach} within reach" if i else f"the theoretical {reach}"
+        assert f"95 % of it lies in {box} cells: {float(f'{part:.2g}'):g} % of {of}." in text
+        assert browser.text("[data-part=said]").startswith(f"Unit ({unit[0]}, {unit[1]}) of conv7 ")
     hidden = "() => document.querySelector('[data-part=heat]').hidden"
     browser("click", "[data-part=heated]")
     drawn(browser)
@@ -200,7 +213,32 @@ def test_the_effective_field_of_a_unit(tab: Open) -> None:
     browser("click", "[data-part=heated]")
     browser.run("() => { location.hash = 'layer=conv2&unit=3,3' }")
     drawn(browser)
-    assert "of conv7, not for this layer" in browser.text(legend)
+    assert "the nearest is that of conv7" in browser.text(legend)
+    browser("click", f"{legend} button")
+    drawn(browser)
+    assert browser.text("[data-part=said]").startswith(f"Unit ({units[0]}, {units[1]}) of conv7 ")
+
+
+def test_the_box_of_an_effective_field_is_an_unbroken_line(tab: Open) -> None:
+    """Dashes say what lies beyond the ends, so the lines between cells must not cut it."""
+    browser = tab("code8", "#layer=conv5&unit=4,4", erf={"layers": ["conv5"]})
+    browser.wait("document.querySelector('.net-ramp')")
+    drawn(browser)
+    longest = browser.run(
+        """() => {
+          const canvas = document.querySelector("[data-part=theirs] canvas");
+          const { data, width } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+          const ink = (at) => data[at + 3] > 200 && data[at] + data[at + 1] + data[at + 2] < 150;
+          let [longest, run] = [0, 0];
+          for (let at = 0; at < data.length; at += 4) {
+            run = (at / 4) % width && ink(at) ? run + 1 : 0;
+            longest = Math.max(longest, run);
+          }
+          return longest / canvas.width;
+        }"""
+    )
+    box = path_counts(convviz.read("code8"), "conv5").real_extent.box[1]  # type: ignore[union-attr]
+    assert longest > 0.9 * box / 28
 
 
 def test_without_an_effective_field_the_page_says_how_to_get_it(tab: Open) -> None:

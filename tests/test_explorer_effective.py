@@ -35,9 +35,9 @@ def pixels(field: dict[str, Any]) -> np.ndarray:
     return np.cumsum(lines.reshape(height, width + 1)[:, 1:], axis=0, dtype=np.uint8)
 
 
-def of(data: dict[str, Any], name: str) -> dict[str, Any]:
+def of(data: dict[str, Any], name: str, unit: tuple[int, ...]) -> dict[str, Any]:
     names = [layer["name"] for layer in data["layers"]]
-    (field,) = [field for field in data["erf"] if names[field["layer"]] == name]
+    (field,) = [f for f in data["erf"] if names[f["layer"]] == name and f["unit"] == list(unit)]
     return dict(field)
 
 
@@ -55,8 +55,11 @@ def test_the_picture_has_the_path_counts(name: str) -> None:
     fields = effective_fields(graph)
     data = net_data(graph, erf=fields)
     assert data["erf"]
-    for field in (fields[0], fields[-1]):
-        told, paths = of(data, field.layer), path_counts(graph, field.layer)
+    last = max(field.unit for field in fields[: len(fields) // 3])
+    assert last > (0,)
+    for field in (fields[0], fields[len(fields) // 2], fields[-1]):
+        told = of(data, field.layer, field.unit)
+        paths = path_counts(graph, field.layer, field.unit)
         assert paths.real is not None and paths.real_extent is not None
         cells = paths.real.cells(normalise=True)
         flat = cells.sum(tuple(range(cells.ndim - 2))) if cells.ndim > 1 else cells[None]
@@ -68,7 +71,23 @@ def test_the_picture_has_the_path_counts(name: str) -> None:
         part = whole[y : y + seen.shape[0], x : x + seen.shape[1]]
         assert np.abs(part / whole.max() * 255 - seen).max() <= 0.5 + 1e-6
         assert part.sum() == pytest.approx(1)  # nothing is left out
-        assert told["unit"] == [n // 2 for n in data["layers"][told["layer"]]["map"]]
+
+
+@pytest.mark.parametrize("name", ["resnet18", "wavenet", "volume"])
+def test_units_of_every_layer_in_the_middle_at_an_edge_and_in_the_corner(name: str) -> None:
+    graph = volume() if name == "volume" else convviz.read(name)
+    data = net_data(graph, erf=effective_fields(graph))
+    by_layer: dict[int, list[dict[str, Any]]] = {}
+    for field in data["erf"]:
+        by_layer.setdefault(field["layer"], []).append(field)
+    for layer, fields in by_layer.items():
+        middle = [n // 2 for n in data["layers"][layer]["map"]]
+        units = [middle, [0, *middle[1:]], [0] * len(middle)]
+        assert [field["unit"] for field in fields] == [u for i, u in enumerate(units) if u not in units[:i]]
+        assert [field["middle"] for field in fields] == [True] + [False] * (len(fields) - 1)
+        for field in fields:
+            for (lo, hi), n in zip(field["box"], data["space"], strict=True):
+                assert field["middle"] or 0 <= lo <= hi < n
 
 
 @pytest.mark.parametrize("name", ["resnet18", "wavenet", "volume"])
@@ -76,7 +95,7 @@ def test_the_box_holds_most_of_it(name: str) -> None:
     graph = volume() if name == "volume" else convviz.read(name)
     for field in effective_fields(graph)[::5]:
         (told,), _ = fields_data([field], graph)
-        paths = path_counts(graph, field.layer)
+        paths = path_counts(graph, field.layer, field.unit)
         assert paths.real is not None
         inside = paths.real.cells(normalise=True)
         for axis, ((lo, hi), start) in enumerate(zip(told["box"], paths.real.origin, strict=True)):
@@ -84,15 +103,19 @@ def test_the_box_holds_most_of_it(name: str) -> None:
             inside = np.take(inside, kept[kept < inside.shape[axis]], axis)
         assert inside.sum() >= 0.95 - 1e-9
         assert told["part"] == pytest.approx(
-            prod(b - a + 1 for a, b in told["box"]) / prod(paths.size), abs=1e-6
+            prod(b - a + 1 for a, b in told["box"]) / prod(told["size"]), abs=1e-6
         )
-        assert told["size"] == list(paths.size)
+        within = [
+            min(lo + n, whole) - max(lo, 0)
+            for lo, n, whole in zip(paths.lo, paths.size, paths.input, strict=True)
+        ]
+        assert told["size"] == (list(paths.size) if told["middle"] else within)
 
 
 def test_a_spread_of_layers_gets_one() -> None:
     graph = convviz.read("resnet50")
     data = net_data(graph, erf=effective_fields(graph))
-    assert len(data["erf"]) == effective.FIELDS
+    assert sum(field["middle"] for field in data["erf"]) == effective.FIELDS
     rows = {layer for row in data["pictures"]["blocks"]["rows"] for layer in row["layers"][:1]}
     assert {field["layer"] for field in data["erf"]} <= rows  # where a click on a row leads
     assert len(json.dumps(data["erf"])) < 1.2 * effective.BYTES
@@ -104,6 +127,27 @@ def test_of_large_pictures_some_are_left_out(monkeypatch: pytest.MonkeyPatch) ->
     data = net_data(graph, erf=effective_fields(graph))
     assert 0 < len(data["erf"]) < len(effective_fields(graph))
     assert any("too large to be drawn here: convviz erf shows it" in note for note in data["notes"])
+
+
+def test_where_room_is_short_units_at_borders_are_left_out_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = convviz.read("code8")
+    fields = effective_fields(graph)
+    whole, notes = fields_data(fields, graph)
+    assert not notes
+    middles = sum(len(field["picture"]) for field in whole if field["middle"])
+    monkeypatch.setattr(effective, "BYTES", middles + 1200)
+    some, notes = fields_data(fields, graph)
+    assert not notes  # nobody asked for these
+    assert [field for field in some if field["middle"]] == [field for field in whole if field["middle"]]
+    assert sum(not field["middle"] for field in some) < sum(not field["middle"] for field in whole)
+    names = [str(i) for i in range(20)]
+    assert effective._evenly(names)[:4] == ["19", "3", "11", "15"]  # what gets room lies all over the net
+    assert sorted(effective._evenly(names)) == sorted(names)
+
+
+def test_a_layer_that_is_named_twice_gets_its_fields_once() -> None:
+    fields = effective_fields(convviz.read("code8"), ["conv2", "conv2"])
+    assert [field.unit for field in fields] == [(12, 12), (0, 12), (0, 0)]
 
 
 def test_a_net_that_has_none_says_so() -> None:
@@ -127,7 +171,7 @@ def test_gradients_are_measured_on_the_module() -> None:
         net[0].weight[0, 0, 1, 1] = (
             1.0  # passes its input on, so that the field of both is that of the second
         )
-    data = explored(net, input=(1, 9, 9), erf={"gradient": True, "layers": ["1"]})
+    data = explored(net, input=(1, 9, 9), erf={"gradient": True, "layers": ["1", "1"]})
     (field,) = data["erf"]
     assert field["measured"] and field["shape"] == [3, 3] and field["origin"] == [3, 3]
     assert "with the module's own weights" in field["about"]
@@ -150,7 +194,8 @@ def test_explore_with_effective_fields(tmp_path: Path) -> None:
     done = run("code8", "--erf", "--erf-layer", "conv2", "--erf-layer", "conv4", "-o", str(file))
     assert done.exit_code == 0, done.output
     data = data_of(file)
-    assert [data["layers"][field["layer"]]["name"] for field in data["erf"]] == ["conv2", "conv4"]
+    middle = [field["layer"] for field in data["erf"] if field["middle"]]
+    assert [data["layers"][layer]["name"] for layer in middle] == ["conv2", "conv4"]
     assert data["source"] == "code8"
 
 

@@ -188,8 +188,11 @@ def script() -> str:
     """The page's script of what units read, as one file that Node runs."""
     if not shutil.which("node") or not ESBUILD.exists():
         pytest.skip("no Node, or no `npm ci` in convviz/explorer/page: the same rule is checked in Python")
-    command = [ESBUILD, "src/net_reach.ts", "--bundle", "--format=iife", "--global-name=net"]
-    return subprocess.run(command, cwd=PAGE, capture_output=True, text=True, check=True, timeout=60).stdout
+    both = 'export * from "./src/net_reach"; export * from "./src/net_boxes"'
+    command = [ESBUILD, "--bundle", "--format=iife", "--global-name=net"]
+    return subprocess.run(
+        command, input=both, cwd=PAGE, capture_output=True, text=True, check=True, timeout=60
+    ).stdout
 
 
 def ask_page(script: str, questions: list[dict[str, Any]]) -> Any:
@@ -241,6 +244,34 @@ def test_the_page_on_random_nets(script: str) -> None:
             assert answer["fedCount"] == sum(fed)
 
 
+@pytest.mark.parametrize("name", ["swin_small_test", "coordinate_attention", "deeplab"])
+def test_the_page_on_torch_modules(script: str, name: str) -> None:
+    """Windows that are shifted and attended to, which are tables of many rows; and sets of many boxes."""
+    pytest.importorskip("torch")
+    from tests.nets import NETS as MODULES
+
+    make, shape = MODULES[name]
+    graph = convviz.read(make(), shape)
+    data, result = net_data(graph), receptive_field(graph)
+    question = {"data": data, "asks": asks(data, Random(name), 30)}
+    (answers,) = ask_page(script, [question])
+    for (layer, at), answer in zip(question["asks"], answers, strict=True):
+        title = data["layers"][layer]["name"]
+        assert answer["real"] == listed(expected(graph, title, at)), (title, at)
+        assert answer["free"] == listed(free(result, title, at)), (title, at)
+
+
+def test_steps_that_are_equal_are_stated_once() -> None:
+    pytest.importorskip("torch")
+    from tests.nets import NETS as MODULES
+
+    make, shape = MODULES["swin_small_test"]
+    data = net_data(convviz.read(make(), shape))
+    texts = [json.dumps(step) for step in data["steps"]]
+    assert any('"table"' in text for text in texts)
+    assert len(set(texts)) == len(texts)
+
+
 def test_steps_of_one_read_follow_each_other(script: str) -> None:
     """The last step lies on the layer's side; few ops have two that do not commute."""
     windows = [Window(kernel=3, stride=2, padding=1), Window(stride=2)]
@@ -252,6 +283,21 @@ def test_steps_of_one_read_follow_each_other(script: str) -> None:
     assert told(Rule(data).reach(0, (1,), True)[INPUT]) == ((3,), (5,), 3)
     ((answer,),) = ask_page(script, [{"data": data, "asks": [(0, [1], [[0], [1], [2]])], "cell": [4]}])
     assert (answer["real"], answer["fed"]) == ([[3], [5], 3], [False, True, False])
+
+
+def test_rows_of_a_table_that_do_not_meet_leave_holes(script: str) -> None:
+    """A run of units is carried by its ends only where no row leaves a gap to the next, over the period's end, too."""
+    pair = {"kind": "window", **dataclasses.asdict(Window(kernel=2))}
+    for rows, advance, read in (
+        ([[0, 1, 1]], 3, [[6], [9], 2]),
+        ([[0, 1, 1], [1, 2, 1]], 5, [[5], [6], 2]),
+        ([[1, 2, 1], [0, 1, 1]], 2, [[2], [3], 2]),
+    ):
+        table = {"kind": "table", "rows": rows, "period": len(rows), "advance": advance, "border": "zeros"}
+        steps = [{"relation": table, "n": 20, "m": 8}, {"relation": pair, "n": 8, "m": 7}]
+        data = {"steps": steps, "layers": [{"reads": [{"from": INPUT, "steps": [[0, 1]]}]}]}
+        ((answer,),) = ask_page(script, [{"data": data, "asks": [(0, [2], [])]}])
+        assert answer["real"] == read, rows
 
 
 def holds(box: backward.Box, cell: list[int]) -> bool:

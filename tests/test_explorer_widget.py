@@ -56,6 +56,8 @@ def test_all_kinds_of_sources(tmp_path: Path) -> None:
         assert made.data["page"] == "net"
     assert convviz.explore(graph, layer="conv2").data["page"] == "op"
     assert len(convviz.explore(graph, erf=True).data["erf"]) > 1
+    one = convviz.explore(graph, erf={"layers": "conv2"}).data
+    assert {field["layer"] for field in one["erf"]} == {[node.name for node in graph.nodes].index("conv2")}
 
 
 @pytest.mark.parametrize(
@@ -68,6 +70,12 @@ def test_all_kinds_of_sources(tmp_path: Path) -> None:
         (dict(what="code8", layer="conv9"), "no layer 'conv9' in code8; did you mean 'conv8'?"),
         (dict(what="conv", erf=True), "erf: goes with a net; conv is an op"),
         (dict(what="none.yaml"), "'none.yaml': no such file"),
+        (dict(what="code8", layer=["conv1"]), "layer: must be the name of a layer, got ['conv1']"),
+        (dict(what="code8", erf=["conv1"]), "erf: must be True, False or a mapping such as {'layers': ['conv4']}"),
+        (dict(what="code8", erf={"layer": "conv1"}), "erf: unknown argument 'layer'; did you mean 'layers'?"),
+        (dict(what="code8", erf={"layers": None}), "erf: layers must be names of layers, got None"),
+        (dict(what="code8", erf={"layers": [3]}), "erf: layers must be names of layers, got [3]"),
+        (dict(what="code8", erf={"gradient": "yes"}), "erf: gradient must be True or False, got 'yes'"),
     ],
 )  # fmt: skip
 def test_bad_input_is_told_in_one_line(call: dict[str, Any], told: str) -> None:

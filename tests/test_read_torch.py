@@ -894,6 +894,7 @@ def test_refused_in_its_place() -> None:
             {"Conv3d": "global"},
             r"--treat Conv3d: no module of that class or path was called; did you mean 'Conv2d'\?",
         ),
+        ((4, 8, 8), 3, r"treat: must say how by class or path, \{'Sort': 'pointwise'\}; got 3"),
         ((4, 8, 8), {"Covn2d": "global"}, r"--treat Covn2d: no module of that .*; did you mean 'Conv2d'\?"),
         (
             {"y": (4, 8, 8)},

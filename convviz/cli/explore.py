@@ -68,6 +68,8 @@ def command(
     convviz explore comparison
     convviz explore outputs/runs/norms
     """
+    if not what.strip():
+        raise ConvvizError("names nothing to explore (convviz draw --list, convviz list nets)", "WHAT")
     own = given(fields, sets)
     target = Path(output) if output is not None else default_path("explore", what, layer, ".html")
     _check(target)
@@ -88,6 +90,8 @@ def command(
     except ConvvizError as err:
         options = {*own, *settings, "layer", "image", "erf", "wrt", "with_global"}
         where = option_of(err.where) if err.where in options else err.where
+        if err.where in own and err.where not in FIELDS:
+            where = f"--set {err.where}"
         raise ConvvizError(err.message, where) from None
     text = page(data, theme)
     if output is None:
@@ -125,6 +129,10 @@ def _picture(file: str, what: str, settings: dict[str, Any], wrt: str | None) ->
         raise ConvvizError(f"goes with a net; {what} is an op", "image")
     if find_spec("torch") is None:
         raise ConvvizError("needs torch: pip install 'convviz[torch]'", "image")
+    if not file.strip():
+        raise ConvvizError("names no file", "image")
+    if Path(file).is_dir():
+        raise ConvvizError(f"takes one file; {file} is a folder", "image")
     from convviz.probe.images import load_images
 
     inputs = read(what, **settings).inputs

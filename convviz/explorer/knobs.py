@@ -44,12 +44,15 @@ Box = list[list[int]]  # for each knob the values that go together, by their num
 SOME: dict[str, Sequence[Any]] = {"kernel_size": (1, 2, 3), "stride": (1, 2), "padding": (0, 1)}
 CLASSIC = dict.fromkeys((*WINDOW, "dilation"))
 MIXED = dict.fromkeys(IN_OUT)
+TWO: dict[str, Sequence[Any]] = dict.fromkeys((*IN_OUT, "stride", "dilation"), (1, 2))
+EACH = {**TWO, "kernel_size": (2, 3), "padding": (0, 1)}  # a little of everything at once
 # Which knobs turn together, the others standing as they do first: all at once would be far too many settings.
 REGIONS: dict[str, tuple[Region, ...]] = {
     "conv": (
         {**CLASSIC, SIZE: None},
         {**MIXED, **SOME},
         {**MIXED, SIZE: None},
+        {**EACH, "padding": (0, 1, 2)},
         {"padding_mode": None, **CLASSIC, "dilation": (1, 2)},
         {"bias": None, **CLASSIC},
         {"bias": None, **MIXED},
@@ -58,6 +61,7 @@ REGIONS: dict[str, tuple[Region, ...]] = {
         {**CLASSIC, "output_padding": None},
         {**CLASSIC, SIZE: None, "dilation": (1,)},
         {**MIXED, **SOME},
+        {**EACH, "output_padding": (0, 1)},
         {"bias": None, **CLASSIC},
         {"bias": None, **MIXED},
     ),
@@ -65,12 +69,14 @@ REGIONS: dict[str, tuple[Region, ...]] = {
         {**CLASSIC, "ceil_mode": None},
         {**CLASSIC, SIZE: None, "dilation": (1,)},
         {CHANNELS: None, **SOME},
+        {**EACH, "ceil_mode": None},
         {SIZE: None, "ceil_mode": None, "stride": None},
     ),
     "avg_pool": (
         {**dict.fromkeys(POOL), "ceil_mode": None, "count_include_pad": None},
         {**dict.fromkeys(POOL), SIZE: None},
         {CHANNELS: None, **SOME},
+        {**EACH, "ceil_mode": None, "count_include_pad": None},
         {SIZE: None, "ceil_mode": None, "stride": None},
     ),
 }

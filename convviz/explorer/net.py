@@ -22,12 +22,13 @@ from convviz.analysis.blocks import Block, Blocks, extent, units
 from convviz.analysis.results import ReceptiveField
 from convviz.errors import ConvvizError
 from convviz.explorer.effective import Field, fields_data
-from convviz.explorer.net_reads import Once, Reads
-from convviz.explorer.png import png_address
+from convviz.explorer.net_image import image_address
+from convviz.explorer.net_reads import Reads
 from convviz.explorer.setting import yaml
+from convviz.explorer.views import Store
 from convviz.graph import Graph, Node
 from convviz.ops.base import show
-from convviz.report.blocks import about
+from convviz.report.blocks import UNSAID, about
 from convviz.report.data import input_data, layer_data, totals
 
 if TYPE_CHECKING:
@@ -58,12 +59,15 @@ def net_data(
     result = receptive_field(kept, wrt, with_global=with_global)
     index = {name: i for i, name in enumerate(kept.by_name)}
     index[result.wrt] = -1
-    reads, codes = Reads(result, index), Once()
+    reads, codes = Reads(result, index), Store()
     layers = [
-        layer_data(layer) | reads.layer(layer.node.name) | {"code": codes.add(*_code(layer.node))}
+        layer_data(layer)
+        | reads.layer(layer.node.name)
+        | {"code": codes.add(_code(layer.node)), "shares": layer.node.shares}
         for layer in result
     ]
     space = reads.lowered.sizes[: reads.lowered.rank]
+    picture, coarse = (None, []) if image is None else image_address(image, space)
     fields, left = fields_data(erf or (), kept)
     if erf is not None and not (fields or left):
         left = [
@@ -77,16 +81,23 @@ def net_data(
         "wrt": result.wrt,
         "space": list(space),
         "totals": totals(graph) | {"layers": len(graph.nodes)},
-        "notes": [*notes, *dict.fromkeys(reads.untold.values()), *left, *_followed(result), *result.warnings],
+        "notes": [
+            *notes,
+            *dict.fromkeys(reads.untold.values()),
+            *left,
+            *coarse,
+            *_followed(result),
+            *result.warnings,
+        ],
         "layers": layers,
-        "steps": reads.steps.items,
-        "phases": reads.phases.items,
-        "codes": codes.items,
+        "steps": reads.steps.entries,
+        "phases": reads.phases.entries,
+        "codes": codes.entries,
         "pictures": {
             "blocks": _picture(Blocks(result, tuple(units(result)), (), "layers"), index),
             "layers": _picture(Blocks(result, tuple(_single(result)), (), "layers"), index),
         },
-        "image": None if image is None else _image(image, space),
+        "image": picture,
         "erf": fields,
     }
 
@@ -129,16 +140,15 @@ def _followed(result: ReceptiveField) -> list[str]:
     return [f"Fields are measured on {result.wrt}; --wrt follows {' or '.join(others)} instead."]
 
 
-def _code(node: Node) -> tuple[Any, Json]:
-    """The layer in PyTorch and in a model.yaml, and what is equal for layers with the same code."""
+def _code(node: Node) -> Json:
+    """The layer in PyTorch and in a model.yaml."""
     try:
         made = node.op.torch(*node.ins)
         places = [f"x{i + 1}" if len(node.ins) > 1 else "x" for i in range(len(node.ins))]
         torch = made.module or made.call.format(*places, self="layer")
     except (ConvvizError, IndexError):  # a constant, or an op of a torch module without source of its own
         torch = ""
-    lines = torch, yaml(node.op)
-    return lines, dict(zip(("torch", "yaml"), lines, strict=True))
+    return {"torch": torch, "yaml": yaml(node.op)}
 
 
 # -- the picture of its branches ---------------------------------------------------------------------------
@@ -165,7 +175,7 @@ def _picture(drawn: Blocks, index: dict[str, int]) -> Json:
                 "lane": place.lane,
                 "layers": [index[name] for name in block.nodes],
                 "shows": index[block.last.name],
-                "does": about(block),
+                "does": _does(block, drawn.result.graph),
                 "params": block.params,
                 "macs": block.macs,
             }
@@ -174,13 +184,14 @@ def _picture(drawn: Blocks, index: dict[str, int]) -> Json:
     return {"rows": rows, "wires": wires, "lanes": plan.lanes, "tracks": plan.tracks}
 
 
-# -- what lies under the input -----------------------------------------------------------------------------
-def _image(image: np.ndarray, space: Sequence[int]) -> str:
-    """The image as a `data:` address."""
-    fits = image.ndim == 3 and image.shape[0] in (1, 3) and image.shape[1:] == tuple(space)
-    if not fits:
-        raise ConvvizError(
-            f"the image is {show(image.shape)}; the page draws 1 or 3 channels of {show(space)}", "image"
-        )
-    cells = image if image.dtype == np.uint8 else np.round(np.clip(image, 0, 1) * 255).astype(np.uint8)
-    return png_address(np.moveaxis(cells, 0, -1))
+def _does(block: Block, graph: Graph) -> str:
+    """What a row does; that its units lose their places is said, too, for its shape shows it."""
+    words = about(block).split(" · ")
+    behind = [graph[name] for name in block.nodes[block.nodes.index(block.main.name) + 1 :]]
+    turned = [
+        i for i, node in enumerate(behind) if node.op.kind in UNSAID and len(node.out) != len(node.ins[0])
+    ]
+    if turned and len(block.last.out) != len(block.main.out):
+        later = sum(node.op.kind not in UNSAID for node in behind[turned[-1] + 1 :])
+        words.insert(len(words) - later, behind[turned[-1]].op.kind)
+    return " · ".join(words)

@@ -10,30 +10,12 @@ from convviz.analysis.layout import Step
 from convviz.analysis.lower import Edge, Lowered
 from convviz.analysis.results import ReceptiveField
 from convviz.explorer.relations import relation_json
+from convviz.explorer.views import Store
 from convviz.ops.relations import Table
 
 ROWS = 4096  # rows of one step that are written down
 PHASES = 64  # output phases whose reach is listed
 Json = dict[str, Any]
-
-
-class Once:
-    """Items that are equal are stated once; what refers to them has their place.
-
-    >>> once = Once()
-    >>> once.add("a", {"x": 1}), once.add("b", {"x": 2}), once.add("a", {"x": 1})
-    (0, 1, 0)
-    """
-
-    def __init__(self) -> None:
-        self.items: list[Any] = []
-        self.places: dict[Any, int] = {}
-
-    def add(self, key: Any, item: Any) -> int:
-        if key not in self.places:
-            self.places[key] = len(self.items)
-            self.items.append(item)
-        return self.places[key]
 
 
 class Reads:
@@ -42,7 +24,8 @@ class Reads:
     def __init__(self, result: ReceptiveField, index: Mapping[str, int]) -> None:
         self.result, self.index = result, index
         self.lowered: Lowered = result.engine.lowered
-        self.steps, self.phases = Once(), Once()
+        self.steps, self.phases = Store(), Store()
+        self.placed: dict[Any, int] = {}
         self.untold: dict[str, str] = {}
 
     def layer(self, name: str) -> Json:
@@ -77,8 +60,15 @@ class Reads:
 
     def _edge(self, edge: Edge) -> Json:
         """Where an edge leads, and the steps along each image axis, from the source's side to the layer's."""
-        axes = [[self.steps.add(_key(s), _step(s)) for s in line] for line in edge.steps[: self.lowered.rank]]
+        axes = [[self._place(step) for step in line] for line in edge.steps[: self.lowered.rank]]
         return {"from": self.index[edge.source], "steps": axes}
+
+    def _place(self, step: Step) -> int:
+        """Its place in ``steps``, where steps that are equal are stated once."""
+        key = _key(step)
+        if key not in self.placed:
+            self.placed[key] = self.steps.add(_step(step))
+        return self.placed[key]
 
     def _phases(self, name: str) -> list[int | None]:
         """For each axis the table of what one period of units spans and reads; None where all units are alike."""
@@ -89,11 +79,11 @@ class Reads:
         if table is None or table.constant or not 1 < table.period <= PHASES:
             return None
         rows = [[cells.span, cells.count] for cells in table.rows]
-        return self.phases.add(tuple(map(tuple, rows)), rows)
+        return self.phases.add(rows)
 
 
 def _key(step: Step) -> Any:
-    """Equal for steps that are known to be equal: a table's rows may be too many to compare."""
+    """Equal for steps that are known to be equal, without a look at a table's rows: there may be very many."""
     r = step.relation
     return (id(r.rows), r.advance, r.border, step.n, step.m) if isinstance(r, Table) else step
 

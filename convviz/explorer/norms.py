@@ -45,6 +45,7 @@ METHODS = (
 DEFAULT = "default"
 EPS = (DEFAULT, "0.1", "1", "10")
 GAMMA, BETA = 2.0, 1.0  # of the affine that a reader can switch on
+AFFINE = ("×1 + 0", f"×{GAMMA:g} + {BETA:g}")  # as it is before training, and as it might be afterwards
 ABOUT = (
     "Every cell is shifted and scaled by statistics of the set of cells it belongs to: that set is what tells the "
     "methods apart. Point at a cell to see its set."
@@ -109,7 +110,7 @@ def knobs_of(kind: str, asked: Mapping[str, Any], eps: float | None, shape: Shap
         "channels": (tuple(sorted({2, 4, 6, shape[0]})), shape[0]),
         SIZE: (tuple(s for s in sizes(space) if max(s) <= max(3, *space)), space),
         "eps": (EPS if exact in EPS else (exact, *EPS), exact),
-        "affine": ((False, True), False),
+        "affine": (AFFINE, AFFINE[0]),
     }
     return [Knob(name, values, values.index(first)) for name, (values, first) in ranges.items()]
 
@@ -157,7 +158,7 @@ def method_of(chosen: Mapping[str, Any], eps: float | None) -> dict[str, Any]:
         found["groups"] = chosen["num_groups"]
     if method == "ghost batch norm":
         found["splits"] = chosen["num_splits"]
-    if chosen["affine"]:
+    if chosen["affine"] != AFFINE[0]:
         found |= {"gamma": GAMMA} | ({} if method == "rms norm" else {"beta": BETA})
     return found
 
@@ -203,7 +204,7 @@ def state_of(chosen: Mapping[str, Any], result: Normalized, store: Store) -> Jso
         "unused": [[]] * result.x.ndim,
         "stuffed": [1] * result.x.ndim,
     }
-    affine = chosen["affine"]
+    affine = chosen["affine"] != AFFINE[0]
     view = {
         "frame": store.add({"key": "norm", "title": "Statistics", "how": "norm", "plays": "output"}),
         "input": store.add(given),

@@ -13,9 +13,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from convviz.errors import ConvvizError
+from convviz.errors import ConvvizError, nearest
 from convviz.explorer.choose import explored
 from convviz.explorer.page import AUTO, checked, dressed, page, static
+from convviz.ops.base import shorten
 
 if TYPE_CHECKING:
     import torch
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 # The script of page/src/notebook.ts with what a page has in its head.
 RENDER = "\nconst parts = {parts};\nexport default {{ render: (given) => convviz.render(given, parts) }};\n"
 FONT = re.compile(r'font-family:"([^"]+)";font-weight:(\d+);src:url\(data:[^,]*,([^)]*)\)')
+ASKED = ("layers", "gradient")  # what `erf` may hold
 # Shown where a notebook is only read: the same page in a frame, which may run its script and do nothing else.
 FRAME = (
     '<p>{title}</p>\n<iframe title="{title}" sandbox="allow-scripts" loading="lazy" srcdoc="{page}" '
@@ -61,21 +63,46 @@ def explore(
 
     what: the name of an op or form, with its ``fields``; or a net, as ``convviz.read`` takes it with ``weights`` and
     ``treat``, of which ``layer`` chooses one. image: an array (C, H, W) under a net's input. erf: whether to add
-    effective fields, or the arguments of :func:`convviz.explorer.effective.effective_fields`. wrt, with_global: as
-    :func:`convviz.receptive_field` takes them. theme: light, dark, or auto for that of the notebook. A viewer that
-    runs no widgets shows the page in a frame. Needs anywidget. Raises ConvvizError.
+    effective fields, or ``{"layers": [...], "gradient": True}``: of which layers, and whether measured. wrt,
+    with_global: as :func:`convviz.receptive_field` takes them. theme: light, dark, or auto for that of the notebook.
+    A viewer that runs no widgets shows the page in a frame. Needs anywidget. Raises ConvvizError.
     """
     checked(theme)
     if find_spec("anywidget") is None:
         raise ConvvizError(
             "a widget needs anywidget: pip install 'convviz[notebook]'; `convviz explore` needs nothing"
         )
-    effective = (dict(erf) if isinstance(erf, Mapping) else {}) if erf else None
+    if layer is not None and not isinstance(layer, str):
+        raise ConvvizError(f"must be the name of a layer, got {shorten(layer)}", "layer")
+    effective = _fields(erf)
     data = explored(
         what, fields, input, layer, image=image, weights=weights, treat=treat, erf=effective, wrt=wrt,
         with_global=with_global,
     )  # fmt: skip
     return _widget()(data=dressed(data), look=theme)
+
+
+def _fields(erf: Any) -> dict[str, Any] | None:
+    """Which effective fields are asked for: None for none, else the arguments of ``effective_fields``."""
+    if isinstance(erf, bool) or erf is None:
+        return {} if erf else None
+    if not isinstance(erf, Mapping):
+        example = "{'layers': ['conv4']}"
+        raise ConvvizError(f"must be True, False or a mapping such as {example}, got {shorten(erf)}", "erf")
+    for name in erf:
+        if name not in ASKED:
+            hint = nearest(str(name), ASKED)
+            raise ConvvizError(
+                f"unknown argument {shorten(name)}{hint} (arguments: {', '.join(ASKED)})", "erf"
+            )
+    asked = dict(erf)
+    layers = asked.setdefault("layers", [])
+    asked["layers"] = [layers] if isinstance(layers, str) else layers
+    if not isinstance(asked["layers"], list | tuple) or not all(isinstance(n, str) for n in asked["layers"]):
+        raise ConvvizError(f"layers must be names of layers, got {shorten(layers)}", "erf")
+    if not isinstance(asked.get("gradient", False), bool):
+        raise ConvvizError(f"gradient must be True or False, got {shorten(asked['gradient'])}", "erf")
+    return asked
 
 
 def framed(data: Mapping[str, Any], theme: str = AUTO) -> str:

@@ -266,7 +266,9 @@ def untreated(names: list[str], known: Collection[str]) -> None:
         )
 
 
-def check_treat(treat: Treat) -> None:
+def check_treat(treat: Any) -> None:
+    if not isinstance(treat, Mapping):
+        raise ConvvizError(f"must say how by class or path, {{'Sort': 'pointwise'}}; got {treat!r}", "treat")
     for name, how in treat.items():
         if how not in HOWS:
             raise ConvvizError(f"--treat {name}={how}: must be pointwise or global{nearest(str(how), HOWS)}")

@@ -36,8 +36,7 @@ function formulas(store: unknown[], setting: Setting): HTMLElement {
       "li",
       {},
       h("div", { class: "op-about" }, about),
-      h("span", { class: "op-symbols" }, symbols),
-      " ",
+      h("span", { class: "op-symbols" }, `${symbols} `),
       h(
         "span",
         { class: "op-numbers" },

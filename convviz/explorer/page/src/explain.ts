@@ -113,7 +113,10 @@ function ofWeight(view: View, cell: Cell): Node[] {
 /** The products of pairs, each with the output that it goes to. */
 function list(view: View, pairs: Pair[]): HTMLElement {
   const items = pairs.slice(0, SHOWN).map((pair) => {
-    const to = h("span", { class: pair.cropped ? "op-zero" : "op-out" }, where(view.output, pair.out));
+    const text = where(view.output, pair.out);
+    // A bare number behind an arrow would be taken for the product.
+    const place = text.startsWith("(") ? text : `output ${text}`;
+    const to = h("span", { class: pair.cropped ? "op-zero" : "op-out" }, place);
     return h("li", {}, term(view, pair), " → ", to, pair.cropped && " cropped");
   });
   if (pairs.length > SHOWN) items.push(h("li", {}, `… and ${count(pairs.length - SHOWN, "more", "more")}`));

@@ -5,10 +5,12 @@ const LARGEST = 46;
 const SMALLEST = 20;
 const ROOMY = 34; // smaller cells have no room for a second number
 const STACKED = 24; // below each other: cells shrink to this size until all panels have room
+const SIGN = 7; // of a cell's width, for a sign that is no smaller than 10.5 points, see grid.css
 const TALL = { screen: 700, sheet: 900 }; // the height of that room
 const LABEL = 20; // points above a block with a name
+const LETTER = 6.4; // of a name
 const GAP = 12; // between blocks
-const BETWEEN = 56; // between panels
+const BETWEEN = { two: 136, three: 56 }; // between panels: a sign and the gaps beside it, see grid.css
 const TITLE = 130; // a panel is at least as wide as its title, see grid.css
 const TOP = 40; // above a panel
 const HEAD = 70; // beside a run of blocks with a name
@@ -36,6 +38,7 @@ export function fit(grids: Grid[], stage: HTMLElement, width: number, height: nu
   stage.classList.toggle("op-wide", plan.width > width); // then it scrolls by itself
   stage.classList.toggle("op-tiny", size < ROOMY);
   stage.style.setProperty("--cell", `${size}px`);
+  for (const grid of grids) grid.fitted(Math.max(3, Math.floor(size / SIGN)));
   grids.forEach((grid, i) => grid.element.style.setProperty("--across", String(plan.across[i])));
 }
 
@@ -45,7 +48,7 @@ function arrange(grids: Grid[], size: number, width: number, height: number, sta
   let total = 0;
   const widths = grids.map((grid) => {
     const blocks = grid.blocks.length;
-    const wide = grid.columns * size;
+    const wide = Math.max(grid.columns * size, grid.named * LETTER);
     const tall = grid.rows * size + (blocks > 1 ? LABEL : 0);
     const inner = grid.run;
     const head = inner > 1 ? HEAD : 0;
@@ -63,6 +66,6 @@ function arrange(grids: Grid[], size: number, width: number, height: number, sta
   });
   const all = stacked
     ? Math.max(...widths)
-    : widths.reduce((a, b) => a + b, 0) + BETWEEN * (grids.length - 1);
+    : widths.reduce((a, b) => a + b, 0) + BETWEEN[grids.length > 2 ? "three" : "two"] * (grids.length - 1);
   return { across, width: all, height: total };
 }

@@ -7,6 +7,9 @@ import { number as count } from "./words";
 
 export type Role = "input" | "kernel" | "output";
 
+/** What stands in a cell that has room for so many signs. */
+export type Text = (cell: Cell, room: number) => string;
+
 export interface GridOptions {
   role: Role;
   title: string;
@@ -17,7 +20,7 @@ export interface GridOptions {
   number?: (lead: Cell) => number;
   pads?: [number, number][];
   /** The text of a cell: its value, or nothing. */
-  text: (cell: Cell) => string;
+  text: Text;
   /** What kind of cell it is: a class, or nothing for an ordinary one. */
   kind: (cell: Cell) => string;
 }
@@ -41,6 +44,8 @@ export class Grid {
   readonly rows: number;
   readonly columns: number;
   readonly lead: number[];
+  /** Signs of the longest name above a block. */
+  named = 0;
   private readonly cells = new Map<string, HTMLElement>();
   private readonly marked = new Map<HTMLElement, string[]>();
   private readonly panel: HTMLElement;
@@ -48,12 +53,16 @@ export class Grid {
   /** The first row and column, which lie in the padding where there is some. */
   private readonly corner: [number, number];
   private places: Map<string, Box> | null = null;
+  private room = Infinity;
+  private longest = 2;
+  private written: (cell: Cell, room: number) => [string, string];
 
   constructor(
     private readonly options: GridOptions,
     handlers: Handlers,
   ) {
     const { role, title, tensor } = options;
+    this.written = (cell, room) => [options.text(cell, room), ""];
     const pads = options.pads ?? tensor.shape.map((): [number, number] => [0, 0]);
     const ranges = tensor.shape.map((n, axis) => range(-pads[axis]![0], n + pads[axis]![1]));
     const plane = Math.min(2, ranges.length);
@@ -74,6 +83,7 @@ export class Grid {
       this.leads.push(key(at));
       this.panel.append(block);
     }
+    this.sized([]);
     this.element = h("figure", { class: `op-grid op-${role}` }, h("figcaption", {}, title), this.panel);
     const first = cellsOf(tensor.shape)[0];
     if (first) this.cells.get(key(first))?.setAttribute("tabindex", "0");
@@ -95,6 +105,7 @@ export class Grid {
       table.append(row);
     }
     const text = this.label(lead);
+    this.named = Math.max(this.named, text.length);
     return h("div", { class: "op-block" }, text && h("div", { class: "op-label" }, text), table);
   }
 
@@ -118,23 +129,17 @@ export class Grid {
 
   private cell(cell: Cell): HTMLElement {
     const real = within(cell, this.options.tensor.shape);
-    const text = this.options.text(cell);
-    const made = h(
-      "div",
-      {
-        role: "gridcell",
-        tabindex: "-1",
-        class: `op-cell ${real ? "" : "op-pad "}${this.options.kind(cell)}`,
-      },
-      h("span", { class: "op-value" }, text),
-    );
+    const text = this.options.text(cell, this.room);
+    const kind = `op-cell ${real ? "" : "op-pad "}${this.options.kind(cell)}`;
+    const value = h("span", { class: "op-value" }, text);
+    const made = h("div", { role: "gridcell", tabindex: "-1", class: kind }, value);
     const where = this.name(cell);
     made.setAttribute(
       "aria-label",
       `${this.options.role}${real ? "" : ", padding"}, ${where}: ${text || "empty"}`,
     );
     made.dataset["key"] = key(cell);
-    resize(made, text);
+    this.longest = Math.max(this.longest, text.length);
     this.cells.set(key(cell), made);
     return made;
   }
@@ -259,26 +264,40 @@ export class Grid {
     this.marked.clear();
   }
 
+  /** Cells have room for so many signs: where that is news, they are written again. */
+  fitted(room: number): void {
+    if (room === this.room) return;
+    this.room = room;
+    const whole = (value: number | null): boolean => value === null || Number.isInteger(value);
+    if (this.options.tensor.values.every(whole)) return;
+    this.longest = 2;
+    this.write(this.written);
+  }
+
   /** Writes other texts into the real cells; `kind` is a class that tells how far a cell is. */
-  write(text: (cell: Cell) => [string, string]): void {
+  write(text: (cell: Cell, room: number) => [string, string]): void {
+    this.written = text;
+    const texts = [];
     for (const cell of cellsOf(this.options.tensor.shape)) {
       const element = this.at(cell)!;
-      const [shown, kind] = text(cell);
+      const [shown, kind] = text(cell, this.room);
       element.querySelector(".op-value")!.textContent = shown;
-      resize(element, shown);
+      texts.push(shown);
       element.classList.toggle("op-waiting", kind === "waiting");
       element.classList.toggle("op-partly", kind === "partly");
     }
+    this.sized(texts);
+  }
+
+  /** All numbers of a panel are of one size, which the longest that it has had so far needs. */
+  sized(texts: string[]): void {
+    this.longest = Math.max(this.longest, ...texts.map((text) => text.length));
+    this.panel.style.setProperty("--chars", String(this.longest));
   }
 }
 
 function cellOf(element: HTMLElement): Cell {
   return element.dataset["key"]!.split(",").map(Number);
-}
-
-/** Long numbers are set smaller. */
-function resize(element: HTMLElement, text: string): void {
-  element.style.setProperty("--chars", String(Math.max(2, text.length)));
 }
 
 export function range(start: number, stop: number): number[] {

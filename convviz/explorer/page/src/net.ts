@@ -1,10 +1,11 @@
 /** The view of a net: its layers as a column, and what a unit of one of them reads on the way to the input. */
+import type { Box } from "./net_boxes";
 import { Column, mainOf } from "./net_column";
 import type { Effective, NetData } from "./net_data";
 import { Finder } from "./net_find";
 import { frame } from "./net_frame";
 import { centre, inside, moved, same } from "./net_keys";
-import { type Box, INPUT, reach } from "./net_reach";
+import { INPUT, reach } from "./net_reach";
 import { Show, type Seen } from "./net_show";
 import { LONG } from "./net_views";
 import type { Link } from "./state";
@@ -109,8 +110,8 @@ class NetView {
     const { layers, erf, space } = this.data;
     const within = (size: number[], times: number): boolean => size.every((n, a) => times * n <= space[a]!);
     const half = ({ size }: { size: number[] }): boolean => within(size, 2);
-    const seen = erf.filter((e) => within(e.size, 1) && !within(e.size, 6));
-    const field = seen.filter(half).at(-1) ?? seen[0] ?? erf.at(-1);
+    const seen = erf.filter((e) => e.middle && within(e.size, 1) && !within(e.size, 6));
+    const field = seen.filter(half).at(-1) ?? seen[0] ?? erf.filter((e) => e.middle).at(-1);
     if (field) return [field.layer, [...field.unit]];
     const local = layers.filter((l) => l.map?.length && l.rf && !l.rf.global && Math.max(...l.map) > 1);
     const small = local.filter((l) => half(l.rf!));

@@ -1,8 +1,10 @@
 /** The net as a column of layers, top to bottom, with its branches. Only the rows in sight are in the document. */
+import type { Box } from "./net_boxes";
 import type { NetData, Picture, Row } from "./net_data";
 import { colours, type Ink, thumbnail } from "./net_pen";
-import { type Box, INPUT } from "./net_reach";
-import { fieldText, named, short, whole } from "./net_words";
+import { INPUT } from "./net_reach";
+import { numbersOf, widthsOf } from "./net_widths";
+import { counted, named } from "./net_words";
 
 const HEIGHT = 46; // of a row, in pixels
 const SPARE = 6; // rows beyond the edge that are kept ready
@@ -73,7 +75,11 @@ export class Column {
     }
     const lanes = picture.lanes + picture.tracks;
     const wide = Math.min(GUTTER, (lanes + 1) * LANE);
-    this.list.parentElement!.style.setProperty("--gutter", `${wide}px`);
+    const { style } = this.list.parentElement!;
+    style.setProperty("--gutter", `${wide}px`);
+    for (const [name, width] of Object.entries(widthsOf(this.data, picture))) {
+      style.setProperty(`--${name}`, `${width}px`);
+    }
     this.space.style.height = `${picture.rows.length * HEIGHT}px`;
     for (const row of this.shown.values()) row.remove();
     this.shown.clear();
@@ -149,22 +155,13 @@ export class Column {
     const name = cell("name", "");
     const does = document.createElement("small");
     name.append(title(named(row.name)), does);
-    const input = this.data.input;
-    const shape = layer ? layer.out : Array.isArray(input) ? input : (input[row.name] ?? []);
     does.textContent = layer ? row.does! : "input of the net";
-    const params = cell("params", row.params ? short(row.params) : "");
-    if (row.params) params.title = `${whole(row.params)} parameters`;
-    const macs = cell("macs", row.macs ? short(row.macs) : "");
-    if (row.macs) macs.title = `${whole(row.macs)} multiplications`;
-    element.append(
-      this.wires(index),
-      thumb,
-      name,
-      cell("shape", shape.join("×")),
-      cell("field", layer ? fieldText(layer) : ""),
-      params,
-      macs,
-    );
+    const numbers = Object.entries(numbersOf(this.data, row)).map(([kind, text]) => cell(kind, text));
+    const [shape, field, params, macs] = numbers as [HTMLElement, HTMLElement, HTMLElement, HTMLElement];
+    for (const whole of [does, shape, field]) whole.title = whole.textContent!; // where there is too little room
+    if (row.params) params.title = counted(row.params, "parameter");
+    if (row.macs) macs.title = counted(row.macs, "multiplication");
+    element.append(this.wires(index), thumb, name, ...numbers);
     return element;
   }
 

@@ -33,6 +33,8 @@ export interface Layer {
   in: number[][];
   out: number[];
   params: number;
+  /** The layer whose weights this one uses again. */
+  shares: string | null;
   macs: number;
   rf: Field | null;
   /** Units along each axis of the input; null where no unit depends on it. */
@@ -69,6 +71,8 @@ export interface Picture {
 export interface Effective {
   layer: number;
   unit: number[];
+  /** Whether the unit is the one in the middle; others are at a border. */
+  middle: boolean;
   measured: boolean;
   /** What was computed, as a sentence. */
   about: string;
@@ -77,7 +81,7 @@ export interface Effective {
   picture: string;
   /** First and last cell of what holds 95 %, along each axis. */
   box: [number, number][];
-  /** Sides of the theoretical field, and the part of it that the box is. */
+  /** Sides of the theoretical field (at a border: of what of it lies in the input), and the part that the box is. */
   size: number[];
   part: number;
 }

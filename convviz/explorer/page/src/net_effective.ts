@@ -54,7 +54,7 @@ function tinted(image: HTMLImageElement, shape: number[], colour: string): HTMLC
   return canvas;
 }
 
-/** What the colours mean; or where else there is an effective field, with a button that goes there. */
+/** What the colours mean, and the units that have an effective field, to go to; or where else there is one. */
 export function legend(
   into: HTMLElement,
   data: NetData,
@@ -63,28 +63,50 @@ export function legend(
   go: (field: Effective) => void,
 ): void {
   const field = fieldOf(data, layer, unit);
-  const here = data.erf.find((e) => e.layer === layer);
-  const key = field ? `${layer} field` : `${layer} none`;
+  const key = `${layer} ${field ? field.unit : "none"}`;
   if (!data.erf.length || into.dataset["shows"] === key) return;
   into.dataset["shows"] = key;
-  if (field) {
-    const [few, many] = field.measured ? ["no gradient", "largest"] : ["no path", "most paths"];
-    into.replaceChildren(
-      h("span", { class: "net-scale" }, few, h("i", { class: "net-ramp" }), many),
-      h("span", {}, h("i", { class: "net-box" }), ` 95 % of it lies in ${times(sides(field))} cells: `),
-      h("b", {}, `${percent(field.part)} of the theoretical ${times(field.size)}.`),
-      h("p", {}, field.about),
-    );
-    return;
-  }
-  const next =
-    here ?? data.erf.reduce((a, b) => (Math.abs(b.layer - layer) < Math.abs(a.layer - layer) ? b : a));
-  const where = `unit (${next.unit.join(", ")}) of ${here ? "this layer" : nameOf(data, next.layer)}`;
-  const button = h("button", { type: "button", click: () => go(next) }, "Show it");
-  into.replaceChildren(
-    h("span", {}, `The effective field was computed for ${where}${here ? "" : ", not for this layer"}. `),
-    button,
+  const here = data.erf.filter((e) => e.layer === layer);
+  into.replaceChildren();
+  if (here.length > (field ? 1 : 0)) into.append(choice(here, field, go));
+  if (field) into.append(...meaning(field));
+  if (here.length) return;
+  const far = (e: Effective): number => Math.abs(e.layer - layer) + (e.middle ? 0 : 0.5);
+  const next = data.erf.reduce((a, b) => (far(b) < far(a) ? b : a));
+  const where = nameOf(data, next.layer);
+  into.append(
+    h("span", {}, `No effective field was computed for this layer; the nearest is that of ${where}. `),
+    h("button", { type: "button", click: () => go(next) }, "Show it"),
   );
+}
+
+function meaning(field: Effective): HTMLElement[] {
+  const [few, many] = field.measured ? ["no gradient", "largest"] : ["no path", "most paths"];
+  const whole = field.middle
+    ? `the theoretical ${times(field.size)}`
+    : `the ${times(field.size)} within reach`;
+  return [
+    h("span", { class: "net-scale" }, few, h("i", { class: "net-ramp" }), many),
+    h("span", {}, h("i", { class: "net-box" }), ` 95 % of it lies in ${times(sides(field))} cells: `),
+    h("b", {}, `${percent(field.part)} of ${whole}.`),
+    h("p", {}, field.about),
+  ];
+}
+
+/** The units of a layer that have one: in the middle, at an edge, in the corner. */
+function choice(
+  here: readonly Effective[],
+  now: Effective | null,
+  go: (field: Effective) => void,
+): HTMLElement {
+  const nav = h("nav", { "aria-label": "Units with an effective field" }, "Effective field of unit");
+  for (const field of here) {
+    const button = h("button", { type: "button", "aria-pressed": String(field === now) });
+    button.textContent = `(${field.unit.join(", ")})`;
+    button.addEventListener("click", () => go(field));
+    nav.append(button);
+  }
+  return nav;
 }
 
 const sides = (field: Effective): number[] => field.box.map(([lo, hi]) => hi - lo + 1);

@@ -1,7 +1,8 @@
 /** What is known of one layer: what it does, its shapes, numbers, receptive field and phases. */
 import { copyButton, h } from "./dom";
 import type { Layer, NetData } from "./net_data";
-import { axisNames, nameOf, short, times, whole } from "./net_words";
+import { INPUT } from "./net_reach";
+import { axisNames, named, nameOf, short, times, whole } from "./net_words";
 
 /** Its name and kind, the layers that share its row, to go to, and what is to be known of it. */
 export function title(
@@ -16,7 +17,7 @@ export function title(
   const name = element("h2", nameOf(data, index));
   name.append(element("small", layer.op.replaceAll("_", " ")));
   into.replaceChildren(name, others(data, index, choose));
-  for (const note of notes(layer)) into.append(element("p", note));
+  for (const note of notes(data, layer)) into.append(element("p", note));
 }
 
 /** The numbers of a layer, as a list. */
@@ -134,7 +135,7 @@ function pairs(layer: Layer): [string, string][] {
   const out: [string, string][] = [
     ["Input", inputs(layer)],
     ["Output", times(layer.out)],
-    ["Parameters", whole(layer.params)],
+    ["Parameters", layer.shares === null ? whole(layer.params) : `0: those of ${named(layer.shares)}`],
     ["MACs", layer.macs < 1e4 ? whole(layer.macs) : `${short(layer.macs)} (${whole(layer.macs)})`],
   ];
   if (!rf?.size.length) return out;
@@ -150,19 +151,20 @@ function pairs(layer: Layer): [string, string][] {
   return out;
 }
 
-function notes(layer: Layer): string[] {
+function notes(data: NetData, layer: Layer): string[] {
   const { rf } = layer;
   if (layer.why) return [layer.why];
   if (!layer.map || !rf) return ["No unit of this layer can be followed back to cells of the input."];
   if (!layer.map.length)
     return ["The input is a vector: its units have no position, and each reads all of it."];
   const out = [];
+  const input = nameOf(data, INPUT);
   if (rf.also_global) {
     out.push(
-      `Besides, every unit depends on all of the input through ${rf.also_global}; that path is not drawn (--with-global follows it).`,
+      `Every unit also depends on all of ${input} through ${named(rf.also_global)}; that path is not drawn (--with-global follows it).`,
     );
   }
-  if (rf.global) out.push("Every unit reads all of its input from here on.");
+  if (rf.global) out.push(`From here on every unit depends on all of ${input}.`);
   const long = rf.period.filter((p, axis) => p > 1 && layer.phases[axis] === null);
   if (long.length && !rf.global && rf.jump.every((j) => j !== null)) {
     out.push(
@@ -202,7 +204,7 @@ function phases(rows: [number, number | null][], now: (number | null)[]): HTMLEl
 
 function fieldValue(value: unknown): string {
   if (Array.isArray(value)) return new Set(value).size === 1 ? String(value[0]) : value.join("×");
-  return String(value);
+  return value === null ? "none" : String(value);
 }
 
 const both = (values: (string | null)[]): string =>

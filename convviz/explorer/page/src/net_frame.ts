@@ -1,7 +1,7 @@
 /** The parts of the net view, before anything is known of where the reader looks. */
 import { h } from "./dom";
 import type { NetData } from "./net_data";
-import { short, times, whole } from "./net_words";
+import { counted, named, short, times } from "./net_words";
 
 const NOTES = 2; // that are shown at once
 
@@ -21,7 +21,7 @@ const FRAME = `
     <div class="net-maps" data-part="maps">
       <figure class="net-own" data-part="own">
         <figcaption data-part="mine-title"></figcaption><div data-part="mine"></div><p class="net-hint" data-part="hint"></p>
-        <label class="net-slide" data-part="slices">Slice <input type="range" min="0" value="0" data-part="slice"></label>
+        <label class="net-slide" data-part="slices"><span data-part="slicing"></span> <input type="range" min="0" value="0" data-part="slice" aria-label="Slice of the unit"></label>
       </figure>
       <figure class="net-hero" data-part="hero">
         <figcaption data-part="theirs-title"></figcaption>
@@ -48,18 +48,21 @@ export function frame(element: HTMLElement, data: NetData): Record<string, HTMLE
   const parts = Object.fromEntries(
     [...element.querySelectorAll<HTMLElement>("[data-part]")].map((e) => [e.dataset["part"]!, e]),
   );
-  parts["name"]!.textContent = data.name || "A net without a name";
-  parts["totals"]!.textContent = [
-    `${whole(data.totals.layers)} layers`,
+  parts["name"]!.textContent = data.name ? named(data.name) : "A net without a name";
+  const totals = [
+    counted(data.totals.layers, "layer"),
     `input ${times(shapeOf(data))}`,
-    `${whole(data.totals.params)} parameters`,
-    `${short(data.totals.macs)} MACs`,
-  ].join(" · ");
+    counted(data.totals.params, "parameter"),
+    `${short(data.totals.macs)} MAC${data.totals.macs === 1 ? "" : "s"}`,
+  ];
+  totals.forEach((text, i) => parts["totals"]!.append(i ? " · " : "", h("span", {}, text)));
   const { notes } = data;
   parts["notes"]!.append(...notes.slice(0, NOTES).map((note) => h("p", {}, note)));
   if (notes.length > NOTES) {
     const rest = notes.slice(NOTES).map((note) => h("p", {}, note));
-    parts["notes"]!.append(h("details", {}, h("summary", {}, `${rest.length} more notes`), ...rest));
+    parts["notes"]!.append(
+      h("details", {}, h("summary", {}, `${counted(rest.length, "more note")}`), ...rest),
+    );
   }
   return parts;
 }

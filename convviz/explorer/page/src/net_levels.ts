@@ -1,7 +1,8 @@
 /** The layers between a unit of a sequence and the input, one strip each: a cone that widens on its way down. */
+import { type Box, hull, type Runs, sameRuns } from "./net_boxes";
 import type { NetData } from "./net_data";
-import { type Area, colours, fill, fit, type Ink, outline, Width } from "./net_pen";
-import { type Box, hull, INPUT, type Runs, sameRuns } from "./net_reach";
+import { type Area, borders, colours, fill, fit, type Ink, outline, Width } from "./net_pen";
+import { INPUT } from "./net_reach";
 import { nameOf, whole } from "./net_words";
 
 const MOST = 14; // strips; of more the ones between are left out
@@ -94,9 +95,7 @@ export class LevelsView {
     fill(pen, lit, ink("--active-edge"), 0.8);
     if (map.width / size >= CELL) {
       pen.beginPath();
-      for (let cell = 1; cell < size; cell++) {
-        const x = Math.round(place(size, cell)) + 0.5;
-        if (x < 0 || x > this.width.now) continue;
+      for (const x of borders(map.x, map.width / size, size, this.width.now)) {
         pen.moveTo(x, y);
         pen.lineTo(x, y + STRIP);
       }

@@ -1,6 +1,8 @@
 /** One map of a layer on a canvas: its cells, the ones that are read, and a cell that is pointed at or moved by keys. */
+import { type Box, bounds, hull, stray } from "./net_boxes";
 import {
   type Area,
+  borders,
   colours,
   edges,
   fill,
@@ -12,7 +14,6 @@ import {
   plane,
   Width,
 } from "./net_pen";
-import { type Box, bounds, hull } from "./net_reach";
 
 export interface Scene {
   /** Units along each axis of the input (the last two are drawn). */
@@ -117,9 +118,10 @@ export class MapView {
     const read = scene.boxes.flatMap((box) => this.areas(box));
     fill(pen, [map], ink(`--${scene.role}-fill`));
     if (scene.image) this.picture(pen, scene.image, map, read, ink);
-    else this.cells(pen, scene.boxes, read, ink, !scene.heat);
-    if (scene.heat) this.heat(pen, scene.heat, ink);
-    if (Math.min(this.place.dx, this.place.dy) >= LINES) this.lines(pen, map, ink("--line"));
+    else this.cells(pen, scene, read, ink);
+    if (scene.heat) this.heat(pen, scene.heat);
+    if (Math.min(this.place.dx, this.place.dy) >= LINES) this.lines(pen, map, [rows, columns], ink("--line"));
+    if (scene.heat) outline(pen, this.areas(scene.heat.box.map((run) => [run])), ink("--ink"), 2);
     if (scene.boxes.length === 1 && read.length <= OUTLINES) outline(pen, read, ink("--active-edge"), 2);
     outline(pen, [map], ink(`--${scene.role}-edge`), 1.5);
     if (scene.free && String(scene.free) !== String(bounds(scene.boxes))) {
@@ -132,25 +134,25 @@ export class MapView {
   }
 
   /** Cells that are read, and between them the holes: muted, with diagonal lines. */
-  private cells(pen: CanvasRenderingContext2D, boxes: Box[], read: Area[], ink: Ink, even: boolean): void {
+  private cells(pen: CanvasRenderingContext2D, { boxes, free, heat }: Scene, read: Area[], ink: Ink): void {
     const sides = hull(boxes);
-    if (sides && (boxes.length > 1 || sides.some((runs) => runs.length > 1))) {
+    const around = free !== null && stray(bounds(boxes) ?? [], free); // what lies between was never passed over
+    if (sides && !around && (boxes.length > 1 || sides.some((runs) => runs.length > 1))) {
       const all = this.areas(sides.map((runs) => [[runs[0]![0], runs.at(-1)![1]]]));
       fill(pen, all, ink("--muted-fill"));
       fill(pen, all, hatch(pen, ink("--muted-edge")));
     }
     edges(pen, read, ink);
     fill(pen, read, ink("--paper"));
-    if (even) fill(pen, read, ink("--active-edge"), 0.5);
+    if (!heat) fill(pen, read, ink("--active-edge"), 0.5);
   }
 
-  private heat(pen: CanvasRenderingContext2D, { picture, origin, shape, box }: Heat, ink: Ink): void {
+  private heat(pen: CanvasRenderingContext2D, { picture, origin, shape }: Heat): void {
     const [y, x] = plane(origin, 0);
     const [rows, columns] = plane(shape, 1);
     const over = this.area([y, y + rows - 1], [x, x + columns - 1]);
     pen.imageSmoothingEnabled = false;
     pen.drawImage(picture, over.x, over.y, over.width, over.height);
-    outline(pen, this.areas(box.map((run) => [run])), ink("--ink"), 2);
   }
 
   /** The image, bright where it is read. */
@@ -174,16 +176,24 @@ export class MapView {
     pen.restore();
   }
 
-  private lines(pen: CanvasRenderingContext2D, map: Area, colour: string): void {
+  private lines(
+    pen: CanvasRenderingContext2D,
+    map: Area,
+    [rows, columns]: [number, number],
+    colour: string,
+  ): void {
     const { dx, dy } = this.place;
+    const tall = pen.canvas.height / (devicePixelRatio || 1);
+    const [top, left] = [Math.max(0, map.y), Math.max(0, map.x)];
+    const [bottom, right] = [Math.min(tall, map.y + map.height), Math.min(this.width.now, map.x + map.width)];
     pen.beginPath();
-    for (let x = map.x + dx; x < map.x + map.width - 0.5; x += dx) {
-      pen.moveTo(Math.round(x) + 0.5, map.y);
-      pen.lineTo(Math.round(x) + 0.5, map.y + map.height);
+    for (const x of borders(map.x, dx, columns, this.width.now)) {
+      pen.moveTo(x, top);
+      pen.lineTo(x, bottom);
     }
-    for (let y = map.y + dy; y < map.y + map.height - 0.5; y += dy) {
-      pen.moveTo(map.x, Math.round(y) + 0.5);
-      pen.lineTo(map.x + map.width, Math.round(y) + 0.5);
+    for (const y of borders(map.y, dy, rows, tall)) {
+      pen.moveTo(left, y);
+      pen.lineTo(right, y);
     }
     pen.strokeStyle = colour;
     pen.lineWidth = 1;

@@ -1,5 +1,5 @@
 /** Strokes and fills that all maps of a net share, and the small maps of the column. */
-import type { Box, Runs } from "./net_reach";
+import type { Box, Runs } from "./net_boxes";
 
 export const OUTLINES = 300; // rectangles at most that get an outline of their own
 const THUMB = 34; // side of a small map
@@ -50,6 +50,14 @@ function blots(runs: Runs, from: number, cell: number): [number, number][] {
 /** Rows and columns of what has one, two or more axes. */
 export function plane(values: readonly number[], single: number): [number, number] {
   return values.length === 1 ? [single, values[0]!] : [values.at(-2)!, values.at(-1)!];
+}
+
+/** Where the borders between `n` cells lie that are in sight: a map may have a thousand million of them. */
+export function borders(start: number, cell: number, n: number, room: number): number[] {
+  const first = Math.max(1, Math.ceil(-start / cell));
+  const last = Math.min(n - 1, Math.floor((room - start) / cell));
+  const count = Math.max(0, last - first + 1);
+  return Array.from({ length: count }, (_, i) => Math.round(start + (first + i) * cell) + 0.5);
 }
 
 /** Sharp on every screen: the canvas gets as many pixels as the screen has there. */

@@ -1,11 +1,12 @@
 /** What stands beside the column: the layer, its map, what a unit of it reads, and all that is said of that. */
+import { type Box, bounds } from "./net_boxes";
 import type { Effective, NetData } from "./net_data";
 import { fieldOf, legend, Pictures } from "./net_effective";
 import { details, numbers, title } from "./net_facts";
 import { levels, LevelsView } from "./net_levels";
 import { MapView, type MapEvents } from "./net_map";
 import { colours } from "./net_pen";
-import { type Box, bounds, fed, INPUT } from "./net_reach";
+import { fed, INPUT } from "./net_reach";
 import { Views } from "./net_views";
 import { fedSentence, nameOf, ranges, readSentence, times } from "./net_words";
 
@@ -144,6 +145,7 @@ export class Show {
     });
     const hint = pinned ? "Pinned. A click on it frees it." : "Point at a unit. A click pins it.";
     write(parts["hint"]!, hint);
+    write(parts["slicing"]!, `Slice ${unit.at(-3) ?? 0}`);
     slide(parts["slice"]!, (map.at(-3) ?? 1) - 1, unit.at(-3) ?? 0);
   }
 
@@ -151,15 +153,14 @@ export class Show {
     const { parts, data } = this;
     const { layer, unit, at, heated } = seen;
     const other = nameOf(data, at);
-    const kind = at === INPUT ? "cells" : "units";
-    const part = seen.zoom ? `, ${ranges(inSight(view, this.views.sizeOf(at)))}` : "";
-    write(
-      parts["theirs-title"]!,
-      `What it reads of ${other}, ${times(this.views.sizeOf(at))} ${kind}${part}`,
-    );
+    const size = this.views.sizeOf(at);
+    const kind = `${at === INPUT ? "cell" : "unit"}${size.every((n) => n === 1) ? "" : "s"}`;
+    const part = seen.zoom ? `, ${ranges(inSight(view, size))}` : "";
+    write(parts["theirs-title"]!, `What it reads of ${other}, ${times(size)} ${kind}${part}`);
     write(parts["said"]!, said);
     const dashed = past ? " Dashed: what the unit would read if no map had an end." : "";
-    write(parts["told"]!, `Point at a cell: the units that it reaches light up.${dashed}`);
+    const behind = size.length > 2 ? " Slices lie behind each other: what is read of any is lit." : "";
+    write(parts["told"]!, `Point at a cell: the units that it reaches light up.${behind}${dashed}`);
     parts["heat"]!.hidden = !data.erf.length || at !== INPUT || !heated;
     legend(parts["heat"]!, data, layer, unit, this.on.field);
     this.path = [...seen.free.keys()].filter((i) => i !== layer).sort((a, b) => a - b);

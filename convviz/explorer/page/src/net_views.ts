@@ -1,6 +1,7 @@
 /** The parts of a map that come into sight: all of it, what is read, or what lies beyond its ends, too. */
+import { type Box, bounds, hull } from "./net_boxes";
 import type { NetData } from "./net_data";
-import { type Box, bounds, hull, INPUT, reach } from "./net_reach";
+import { INPUT, reach } from "./net_reach";
 
 type Span = [number, number];
 

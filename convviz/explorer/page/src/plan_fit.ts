@@ -3,7 +3,7 @@ import type { PlanGrid } from "./plan_grid";
 
 const LARGEST = 46;
 const SMALLEST = 36; // numbers of five digits are still 11 points high
-const TITLE = 32; // points of a panel's title
+const TITLE = { height: 32, width: 110 }; // points of a panel's title, see plan.css
 const LABEL = 18; // and of a block's
 const GAP = 10; // between blocks
 const ACROSS = 36; // between panels
@@ -57,8 +57,8 @@ function measure({ grid, panel, rows, columns }: PlanGrid, size: number, width: 
   const down = Math.ceil(blocks / across);
   return {
     across,
-    width: Math.max(across * (wide + GAP) - GAP, 60) + (inner > 1 ? 64 : 0),
-    height: TITLE + down * (tall + GAP) - GAP,
+    width: Math.max(across * (wide + GAP) - GAP, TITLE.width) + (inner > 1 ? 64 : 0),
+    height: TITLE.height + down * (tall + GAP) - GAP,
   };
 }
 

@@ -148,11 +148,12 @@ export class PlanGrid {
 
   /** Shows what has been written. */
   write(written: Map<string, Value>): void {
+    const texts = [];
     for (const cell of this.cells) {
       const element = this.grid.at(cell)!;
       const text = this.text(cell, written);
       element.querySelector(".op-value")!.textContent = text;
-      element.style.setProperty("--chars", String(Math.max(4, text.length)));
+      texts.push(text);
       const name = spot(this.panel.key, cell.join());
       element.classList.toggle("op-waiting", this.writers.has(name) && !written.has(name));
       const told = element.getAttribute("aria-label")!.replace(/: [^:]*$/, "");
@@ -162,6 +163,7 @@ export class PlanGrid {
         `${called ? `${this.panel.short}, ${called}` : told}: ${text || "empty"}`,
       );
     }
+    this.grid.sized(texts);
   }
 
   mark(cell: string, mark: Mark | "onward", small = ""): void {

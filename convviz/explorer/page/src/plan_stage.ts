@@ -30,9 +30,13 @@ export class PlanStage {
     touch: Touch,
   ) {
     this.element.append(this.rays.element);
-    story.panels.forEach((panel, i) => {
+    // What is told in one go has its grids side by side, so that a step is seen whole; tables come after them.
+    const apart = story.panels.some((panel) => panel.apart);
+    const last = (panel: AnyPanel): boolean => panel.type === "table" && !apart;
+    const panels = [...story.panels.filter((panel) => !last(panel)), ...story.panels.filter(last)];
+    panels.forEach((panel, i) => {
       // A telling of its own begins a row, but for single panels, which stand beside each other.
-      const alone = story.panels[i + 1]?.apart ?? true;
+      const alone = panels[i + 1]?.apart ?? true;
       if (panel.apart && !alone) this.element.append(h("div", { class: "plan-break" }));
       this.element.append(this.draw(panel, touch));
     });

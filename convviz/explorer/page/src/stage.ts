@@ -35,7 +35,7 @@ export class Stage {
         tensor: view.input,
         names: names(view.input, raw.how === "norm" ? ["sample", "channel"] : ["channel"]),
         pads: raw.input.pads,
-        text: (cell) => this.inputText(cell),
+        text: (cell, room) => this.inputText(cell, room),
         kind: (cell) => `${view.unused(cell) ? "op-unused " : ""}${view.stuffed(cell) ? "op-stuffed" : ""}`,
       },
       handlers,
@@ -49,7 +49,7 @@ export class Stage {
           tensor: kernel,
           names: names(kernel, raw.kernel!.order === "filters" ? ["filter", "channel"] : ["input", "output"]),
           number: ([first, second]) => raw.kernel!.channels[first!]![second!]!,
-          text: (cell) => short(at(kernel, cell)),
+          text: (cell, room) => short(at(kernel, cell), room),
           kind: () => "",
         },
         handlers,
@@ -61,7 +61,7 @@ export class Stage {
         tensor: view.output,
         names: names(view.output, raw.how === "norm" ? ["sample", "channel"] : ["channel"]),
         ...(raw.output.pads ? { pads: raw.output.pads } : {}),
-        text: (cell) => (within(cell, view.output.shape) ? short(at(view.output, cell)) : ""),
+        text: (cell, room) => (within(cell, view.output.shape) ? short(at(view.output, cell), room) : ""),
         kind: () => "",
       },
       handlers,
@@ -74,9 +74,9 @@ export class Stage {
     this.element.append(sign(this.kernel ? "=" : "→"), this.output.element);
   }
 
-  private inputText(cell: Cell): string {
+  private inputText(cell: Cell, room: number): string {
     const value = this.view.value(cell);
-    return value === null ? "" : short(value);
+    return value === null ? "" : short(value, room);
   }
 
   /** Marks what belongs to a cell; `until` is the last step that has been played. */
@@ -189,7 +189,7 @@ export class Stage {
     if (until === this.until) return;
     this.until = until;
     const { view } = this;
-    const done = (cell: Cell): [string, string] => [short(at(view.output, cell)), ""];
+    const done = (cell: Cell, room: number): [string, string] => [short(at(view.output, cell), room), ""];
     if (until === null) return this.output.write(done);
     if (view.raw.plays === "output") {
       const written = new Set(
@@ -198,13 +198,13 @@ export class Stage {
           .slice(0, until + 1)
           .map(key),
       );
-      return this.output.write((cell) => (written.has(key(cell)) ? done(cell) : ["", "waiting"]));
+      return this.output.write((cell, room) => (written.has(key(cell)) ? done(cell, room) : ["", "waiting"]));
     }
     const steps = new Map(view.played().map((cell, i) => [key(cell), i]));
-    this.output.write((cell) => {
+    this.output.write((cell, room) => {
       const arrivals = view.reads(cell).filter((read) => !read.padding);
       const there = arrivals.filter((read) => steps.get(key(read.cell))! <= until).length;
-      if (there === arrivals.length) return done(cell);
+      if (there === arrivals.length) return done(cell, room);
       return there ? [`${there} of ${arrivals.length}`, "partly"] : ["", "waiting"];
     });
   }

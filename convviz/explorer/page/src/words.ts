@@ -8,9 +8,12 @@ export function number(value: number | null): string {
   return String(Number(small)).replace("-", "−");
 }
 
-/** The same where there is little room. */
-export function short(value: number | null): string {
-  return value === null || Number.isInteger(value) ? number(value) : number(Number(value.toFixed(2)));
+/** The same where there is little room: two digits behind the point, or as many as so many signs can hold. */
+export function short(value: number | null, room = Infinity): string {
+  if (value === null || Number.isInteger(value)) return number(value);
+  const to = (digits: number): string => number(Number(value.toFixed(digits)));
+  const least = Math.abs(value) < 1 ? to(1).replace("0.", ".") : to(0); // −.7, −2
+  return [to(2), to(1)].find((text) => text.length <= room) ?? least;
 }
 
 /** The same inside a sum or product: negative ones in parentheses. */
