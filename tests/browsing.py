@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -51,6 +50,9 @@ class Browser:
     """A Chromium with one page; every call is Playwright's method of that name on the page."""
 
     def __init__(self) -> None:
+        self.start()
+
+    def start(self) -> None:
         self.process = subprocess.Popen(
             ["node", str(FOLDER / "bridge.mjs")],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, encoding="utf-8",
@@ -79,6 +81,11 @@ class Browser:
     def open(self, file: Path, hash: str = "", **options: Any) -> None:
         """Open a file in a fresh context; options are Playwright's (``viewport``, ``colorScheme`` ...)."""
         self("open", file.as_uri() + hash, options)
+
+    def leave(self) -> None:
+        """Close the page: what moves on it would go on beside the tests to come."""
+        if self.process.poll() is None:
+            self("leave")
 
     def run(self, function: str, *args: Any) -> Any:
         """What a function, written in JavaScript, returns in the page; it may be async."""
@@ -120,14 +127,15 @@ class Pages(Browser):
     def __init__(self, folder: Path) -> None:
         super().__init__()
         self.folder = folder
+        self.made: dict[str, Path] = {}
 
     def show(self, what: Any, hash: str = "", theme: str = "auto", look: Any = None, **own: Any) -> Browser:
         """The page of what ``explored(what, **own)`` chooses; look: options of the context beside the usual ones."""
-        title = what if isinstance(what, str) else what.name
-        file = self.folder / (re.sub(r"\W+", "_", f"{title} {own} {theme}")[:100] + ".html")
-        if not file.exists():
-            file.write_text(page(explored(what, **own), theme), encoding="utf-8")
-        self.open(file, hash, **{"viewport": WIDE, "colorScheme": "light", **(look or {})})
+        key = repr((what, own, theme))  # of a net that a test built, all its layers
+        if key not in self.made:
+            self.made[key] = self.folder / f"{len(self.made)}.html"
+            self.made[key].write_text(page(explored(what, **own), theme), encoding="utf-8")
+        self.open(self.made[key], hash, **{"viewport": WIDE, "colorScheme": "light", **(look or {})})
         self.run("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
         return self
 
@@ -146,11 +154,20 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 Open = Callable[..., Browser]
 
 
-@pytest.fixture(scope="module")
-def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
+@pytest.fixture(scope="session")
+def browser_of_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
+    """One browser for every module: it takes a second to start, and pages that are made stay."""
     made = Pages(tmp_path_factory.mktemp("pages"))
     yield made
     made.close()
+
+
+@pytest.fixture(scope="module")
+def pages(browser_of_all: Pages) -> Iterator[Pages]:
+    if browser_of_all.process.poll() is not None:  # a module whose browser died takes no other along
+        browser_of_all.start()
+    yield browser_of_all
+    browser_of_all.leave()
 
 
 @pytest.fixture

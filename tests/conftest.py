@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 import os
-import sys
 from collections import Counter
 
+gc.disable()  # until all is collected: what is imported and collected stays
 for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(name, "1")  # before torch and numpy are imported
 
 import pytest  # noqa: E402
 
-from tests.browsing import pages, pytest_terminal_summary, tab  # noqa: E402, F401  (of every test in a browser)
+# Of every test in a browser.
+from tests.browsing import browser_of_all, pages, pytest_terminal_summary, tab  # noqa: E402, F401
+from tests.sweeps import reseed  # noqa: E402
 
 KEPT = 5  # of a slow test's cases every so-manieth is run (or as its mark says: `keep=8`), the first always
 
@@ -45,9 +48,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in dropped]
 
 
+def pytest_collection_finish() -> None:
+    """What has come so far stays to the end: walking it again and again would take a tenth of the time."""
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+    gc.enable()
+
+
 @pytest.fixture(autouse=True)
 def same_numbers() -> None:
-    """Every test draws the same weights, whatever ran before it on the same worker."""
-    torch = sys.modules.get("torch")
-    if torch is not None:
-        torch.manual_seed(0)
+    reseed()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import combinations
 from typing import Any
+
+import numpy as np
 
 from convviz.figures import canvas
 
@@ -19,13 +20,13 @@ def check_texts(made: Any, of: Sequence[Any] | None = None, touch: float = 1.5) 
     """No text leaves the page, none is below 7 points, and no two touch by more than ``touch`` pixels."""
     found = [text for text in (texts(made) if of is None else of) if text.get_text() and text.get_visible()]
     with canvas.style():
-        made.canvas.draw()
+        made.draw_without_rendering()  # gives everything its place
         renderer = made.canvas.get_renderer()
-        boxes = [(text.get_window_extent(renderer), text.get_text()) for text in found]
-    width, height = made.canvas.get_width_height()
-    for box, word in boxes:
-        assert box.x0 >= 0 and box.x1 <= width and box.y0 >= 0 and box.y1 <= height, word
-    for (one, a), (two, b) in combinations(boxes, 2):
-        both = min(one.x1, two.x1) - max(one.x0, two.x0), min(one.y1, two.y1) - max(one.y0, two.y0)
-        assert min(both) < touch, (a, b)
+        boxes = np.array([text.get_window_extent(renderer).extents for text in found])
+    low, high = boxes[:, :2], boxes[:, 2:]
+    outside = ((low < 0) | (high > made.canvas.get_width_height())).any(axis=1)
+    assert not outside.any(), [found[i].get_text() for i in np.flatnonzero(outside)]
+    both = np.minimum(high[:, None], high) - np.maximum(low[:, None], low)
+    pairs = np.argwhere(np.triu((both >= touch).all(axis=2), 1))
+    assert not len(pairs), [(found[i].get_text(), found[j].get_text()) for i, j in pairs[:5]]
     assert min(text.get_size() for text in found) >= 7

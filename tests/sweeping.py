@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -107,7 +106,3 @@ def weights(run: Run | Path) -> dict[str, torch.Tensor]:
     folder = run if isinstance(run, Path) else run.folder
     found: dict[str, torch.Tensor] = torch.load(folder / MODEL, weights_only=True)
     return found
-
-
-def same(a: dict[str, Any], b: dict[str, Any]) -> bool:
-    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)

@@ -6,12 +6,11 @@ import re
 from fractions import Fraction
 from itertools import product
 
-import pytest
-
 from convviz.analysis import receptive_field
 from convviz.analysis.results import ReceptiveField
 from convviz.graph import GraphBuilder
 from convviz.ops import build
+from tests.sweeps import sweep
 
 
 def two_paths(kernel: int, stride: int, before: int, *, stem: int = 1, inner: int = 1) -> ReceptiveField:
@@ -35,7 +34,7 @@ def two_paths(kernel: int, stride: int, before: int, *, stem: int = 1, inner: in
 CASES = [c for c in product((3, 5, 7), (1, 2), (0, 1, 2, 3), (1, 2), (1, 2)) if c[2] <= c[4] * (c[0] - 1)]
 
 
-@pytest.mark.parametrize(("kernel", "stride", "before", "stem", "inner"), CASES)
+@sweep("kernel, stride, before, stem, inner", CASES, lambda case: f"kernel {case[0]}, stride {case[1]}")
 def test_the_padding_that_is_named_aligns_the_paths(
     kernel: int, stride: int, before: int, stem: int, inner: int
 ) -> None:

@@ -20,6 +20,7 @@ from convviz.plan.groups import groups_of, told
 from convviz.plan.mixing import mixing
 from convviz.plan.model import Grid, Plan
 from convviz.plan.separable import savings
+from tests.sweeps import seeds
 
 
 def array(made: Plan, key: str) -> np.ndarray:
@@ -48,7 +49,7 @@ def random_conv(rng: np.random.Generator) -> tuple[Conv, tuple[int, ...]]:
 
 
 # -- sums by channel -----------------------------------------------------------------------------------
-@pytest.mark.parametrize("seed", range(25))
+@seeds(25)
 def test_sums_by_channel_are_torchs(seed: int) -> None:
     """Each channel's map is torch's convolution of that channel alone; their sum and the bias is the output."""
     op, shape = random_conv(np.random.default_rng(seed))
@@ -130,7 +131,7 @@ def test_mixing_refuses_what_does_more(fields: dict[str, Any]) -> None:
 
 
 # -- groups --------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("seed", range(12))
+@seeds(12)
 def test_groups_cost_what_torch_counts(seed: int) -> None:
     rng = np.random.default_rng(seed)
     channels, filters = int(rng.choice([4, 6, 8, 12])), int(rng.choice([4, 6, 8, 12]))
@@ -198,7 +199,7 @@ def test_words_of_groups() -> None:
 
 
 # -- what separable forms save -------------------------------------------------------------------------
-@pytest.mark.parametrize("seed", range(20))
+@seeds(20)
 def test_savings_are_one_over_filters_and_one_over_the_window(seed: int) -> None:
     rng = np.random.default_rng(seed)
     rank = int(rng.integers(1, 3))

@@ -13,6 +13,7 @@ from convviz.analysis.channels import channels
 from convviz.errors import ConvvizError
 from convviz.graph import Graph, GraphBuilder
 from convviz.ops import build
+from tests.sweeps import seeds
 
 KNOWN = json.loads((Path(__file__).parent / "data" / "known_answers.json").read_text())["channel_dependence"]
 
@@ -72,7 +73,7 @@ def probe(graph: Graph, rng: np.random.Generator) -> list[set[int]]:
     return hits
 
 
-@pytest.mark.parametrize("seed", range(60))
+@seeds(60)
 def test_random_nets_against_a_probe(seed: int) -> None:
     rng = Random(seed)
     builder = GraphBuilder("net", {"input": (4, 4, 4)})

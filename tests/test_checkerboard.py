@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import subprocess
-import sys
 from fractions import Fraction
 from itertools import pairwise
 from math import sqrt
@@ -14,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
 from convviz import theme as themes
 from convviz.analysis.artifacts import phase_fraction, spectrum_peak
@@ -22,7 +19,6 @@ from convviz.analysis.checkerboard import Checkerboard, checkerboard, overlap
 from convviz.analysis.coverage import Coverage, coverage_map, of_relation
 from convviz.analysis.patterns import from_table, primitive
 from convviz.analysis.phase_index import at_init, icnr, rho, shuffled_sums, transposed_sums
-from convviz.cli import main
 from convviz.errors import ConvvizError
 from convviz.figures.checkerboard import description, figure, plot
 from convviz.graph import Graph
@@ -30,6 +26,7 @@ from convviz.ops.base import build
 from convviz.ops.conv import ConvTranspose
 from convviz.ops.relations import Window
 from convviz.read import read
+from tests.command import Command
 
 UP = "conv_transpose: {{out_channels: 3, kernel_size: {}, stride: {}}}"
 
@@ -40,8 +37,7 @@ def net(folder: Path, *layers: str, shape: str = "[2, 12, 12]") -> Graph:
     return read(file)
 
 
-def run(*arguments: str) -> Any:
-    return CliRunner().invoke(main, ["checkerboard", *arguments])
+run = Command("checkerboard")
 
 
 def data(*arguments: str) -> Any:
@@ -486,18 +482,6 @@ def test_bad_command_lines(arguments: str, message: str) -> None:
     assert done.stdout == ""
 
 
-def test_a_command_without_a_picture_stays_light() -> None:
-    heavy = ["torch", "matplotlib", "manim", "rich", "scipy"]
-    for arguments in (["--kernel-size", "3", "--stride", "2"], ["dcgan"]):
-        script = (
-            "import sys\nfrom convviz.cli import main\n"
-            f"try:\n    main({['checkerboard', *arguments]!r})\nexcept SystemExit as stop:\n    assert not stop.code\n"
-            f"print([name for name in {heavy!r} if name in sys.modules], file=sys.stderr)\n"
-        )
-        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-        assert done.stderr.strip() == "[]"
-
-
 def test_strides_of_many_phases_are_answered() -> None:
     found = overlap(3, 60_000, rank=3)
     assert found.dead == 60_000**3 - 27 and all(r.coverage.uniform for r in found.remedies)
@@ -539,7 +523,7 @@ def test_no_text_touches_another_or_leaves_the_page(name: str, theme: str) -> No
 
     with canvas.style():
         made = figure(PICTURES[name](), theme=theme)
-        made.canvas.draw()
+        made.draw_without_rendering()
         renderer = made.canvas.get_renderer()
         width, height = made.canvas.get_width_height()
         boxes = sorted(((t.get_window_extent(renderer), t) for t in texts(made)), key=lambda b: b[0].y0)

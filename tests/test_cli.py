@@ -12,28 +12,19 @@ from typing import Any
 
 import click
 import pytest
-from click.testing import CliRunner, Result
 
 from convviz import __version__
 from convviz.cli import ALIASES, COMMANDS, main
 from convviz.cli.options import Count
 from convviz.errors import ConvvizError
+from tests.command import Command
 
 UNIT = "must be indices from 0 such as 5,7, one for each spatial axis"
 BRIEF = ["--max-params", "1M", "--min-rf", "44", "--uses", "dilated,depthwise"]
 
 
-def run(*arguments: str, **extra: Any) -> Result:
-    return CliRunner().invoke(main, list(arguments), **extra)
-
-
-def fails(*arguments: str, code: int = 2) -> str:
-    """The one line on stderr with which a command line fails; nothing on stdout, no traceback."""
-    done = run(*arguments)
-    assert done.exit_code == code, done.output
-    assert done.stdout == ""
-    assert done.stderr.startswith("convviz: ") and done.stderr.count("\n") == 1, done.stderr
-    return done.stderr.removeprefix("convviz: ").rstrip("\n")
+run = Command()
+fails = run.fails
 
 
 # -- help, version, names -------------------------------------------------------------------------------

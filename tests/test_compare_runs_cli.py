@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from fractions import Fraction
 from itertools import product
 from pathlib import Path
@@ -36,6 +34,7 @@ from convviz.runs.experiment import experiment, slug
 from convviz.runs.factors import effect_of, factors_of
 from convviz.runs.results import flat, worded
 from convviz.runs.results_file import results_data, results_text
+from tests.command import loaded
 from tests.pictures import check_texts
 from tests.runfolders import make_arms, make_run
 
@@ -588,14 +587,8 @@ def test_settings_in_words() -> None:
 
 
 def test_comparing_runs_loads_no_torch(planted: Path) -> None:
-    script = (
-        "import sys\nfrom convviz.cli import main\n"
-        f"try:\n    main(['compare', {str(planted / 'a')!r}])\nexcept SystemExit as stop:\n    assert not stop.code\n"
-        "heavy = ('torch', 'matplotlib', 'scipy', 'rich', 'xlsxwriter')\n"
-        "print([name for name in heavy if name in sys.modules], file=sys.stderr)"
-    )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stderr.strip() == "[]"
+    line = ["compare", str(planted / "a")]
+    assert loaded([line], ["torch", "matplotlib", "scipy", "rich", "xlsxwriter"]) == {" ".join(line): []}
 
 
 def test_what_others_reported_stands_beside_the_same_data_set_only(tmp_path: Path) -> None:

@@ -8,21 +8,19 @@ import itertools
 import json
 import random
 import re
-import subprocess
-import sys
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 
 from convviz.analysis.kinds import KINDS, Kind, Kinds, break_even, kinds, known_kind
-from convviz.cli import main
 from convviz.errors import ConvvizError, FieldError
 from convviz.figures.kinds import description, figure, plot
 from convviz.report.kinds import LOSES, kinds_data, macs_formula, params_formula, render_kinds, sentences
+from tests.command import Command
 from tests.pictures import check_texts
+from tests.sweeps import seeds
 
 torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
@@ -50,15 +48,8 @@ KNOWN = {
 }
 
 
-def run(*arguments: str) -> Result:
-    return CliRunner().invoke(main, ["convs", *arguments])
-
-
-def fails(*arguments: str) -> str:
-    done = run(*arguments)
-    assert done.exit_code == 2, done.output
-    assert done.stdout == "" and done.stderr.count("\n") == 1
-    return done.stderr.removeprefix("convviz: ").rstrip("\n")
+run = Command("convs")
+fails = run.fails
 
 
 def some(seed: int) -> Kinds:
@@ -124,7 +115,7 @@ def multiplications(kind: Kind) -> int:
     return counter.get_total_flops() // 2
 
 
-@pytest.mark.parametrize("seed", range(12))
+@seeds(12)
 def test_parameters_macs_and_shapes_are_torch_s(seed: int) -> None:
     for kind in some(seed):
         for graph, params in ((kind.graph, kind.params), (kind.biased, kind.params_with_bias)):
@@ -134,7 +125,7 @@ def test_parameters_macs_and_shapes_are_torch_s(seed: int) -> None:
         assert multiplications(kind) == kind.macs, kind.name
 
 
-@pytest.mark.parametrize("seed", range(12))
+@seeds(12)
 def test_formulas_add_up(seed: int) -> None:
     for kind in some(seed):
         for text, value in (
@@ -322,16 +313,6 @@ def test_unknown_kinds_name_the_nearest() -> None:
     assert fails("8", "8", "--only", "dilatd").startswith(
         "no kind 'dilatd'; did you mean 'dilated'? (kinds: normal,"
     )
-
-
-def test_nothing_heavy_is_loaded() -> None:
-    script = (
-        "import sys\nfrom convviz.cli import main\n"
-        "try:\n    main(['convs', '8', '16'])\nexcept SystemExit as stop:\n    assert not stop.code\n"
-        "print([n for n in ('torch', 'matplotlib', 'scipy', 'rich', 'yaml') if n in sys.modules], file=sys.stderr)\n"
-    )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stderr.strip() == "[]"
 
 
 # -- the picture ----------------------------------------------------------------------------------------

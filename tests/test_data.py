@@ -24,6 +24,7 @@ from convviz.train import cifar, fetch, idx, mnist
 from convviz.train.data import NAMES, Data, data_folder, has, load
 from tests import datafiles
 from tests.datafiles import records, write_cifar, write_mnist
+from tests.sweeps import seeds
 
 IMAGES, LABELS, TEST_IMAGES, TEST_LABELS = (part.name for part in mnist.PARTS)
 REAL = Path(os.environ.get("CONVVIZ_DATA") or "/nowhere") / "mnist"
@@ -353,7 +354,7 @@ def test_a_small_file_that_unpacks_to_a_huge_one(tmp_path: Path, monkeypatch: py
     assert "is too large: 1,000,001 bytes, at most 1,000,000 are right" in refused(lambda: idx.read_idx(path))
 
 
-@pytest.mark.parametrize("seed", range(20))
+@seeds(20)
 def test_idx_round_trip(seed: int, tmp_path: Path) -> None:
     rng = np.random.default_rng(seed)
     array = rng.integers(0, 256, rng.integers(0, 6, rng.integers(1, 5)), np.uint8)

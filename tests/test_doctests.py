@@ -6,16 +6,15 @@ import doctest
 import importlib
 import pkgutil
 
-import pytest
-
 import convviz
+from tests.sweeps import sweep
 
 MODULES = sorted(
     m.name for m in pkgutil.walk_packages(convviz.__path__, "convviz.") if not m.name.endswith("__main__")
 )
 
 
-@pytest.mark.parametrize("name", ["convviz", *MODULES])
+@sweep("name", ["convviz", *MODULES], lambda name: ".".join(name.split(".")[:2]))
 def test_examples(name: str) -> None:
     found = doctest.testmod(
         importlib.import_module(name), optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS

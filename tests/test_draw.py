@@ -11,11 +11,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
 
 from convviz import plan as plans
 from convviz import theme as themes
-from convviz.cli import main
 from convviz.errors import ConvvizError
 from convviz.figures import arrange, canvas, scene, sheet
 from convviz.figures import cells as draw
@@ -28,6 +26,7 @@ from convviz.figures.prose import LINES, aligned, equation
 from convviz.plan.model import Formula, Grid, Plan, Work
 from convviz.plan.telling import moments
 from convviz.plan.words import number
+from tests.command import Command
 
 # Every form that is drawn in a way of its own: (kind, fields, input, view).
 CASES: dict[str, tuple[str, dict[str, Any], tuple[int, ...] | None, str | None]] = {
@@ -493,15 +492,8 @@ def test_long_plans_have_pages_and_say_what_is_left_out(monkeypatch: pytest.Monk
 
 
 # -- the command line -----------------------------------------------------------------------------------
-def run(*arguments: str) -> Result:
-    return CliRunner().invoke(main, ["draw", *arguments])
-
-
-def fails(*arguments: str) -> str:
-    done = run(*arguments)
-    assert done.exit_code == 2, done.output
-    assert done.stdout == "" and done.stderr.startswith("convviz: ") and done.stderr.count("\n") == 1
-    return done.stderr.removeprefix("convviz: ").rstrip("\n")
+run = Command("draw")
+fails = run.fails
 
 
 @pytest.mark.parametrize("arguments", [

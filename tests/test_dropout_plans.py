@@ -13,9 +13,10 @@ import torch
 from convviz.errors import ConvvizError
 from convviz.plan.regularizers.masks import all_masks
 from convviz.plan.regularizers.neighbours import Guessed, draws, smooth, telling, whole_step
+from tests.sweeps import seeds
 
 
-@pytest.mark.parametrize("seed", range(20))
+@seeds(20)
 def test_mean_over_all_masks_is_the_input(seed: int) -> None:
     pick = random.Random(seed)
     kind = pick.choice(["dropout", "dropout2d"])

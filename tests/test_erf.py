@@ -10,14 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner
 from PIL import Image
 from torch import nn
 
 import convviz
 from convviz.analysis.paths import path_counts
 from convviz.build import build_module
-from convviz.cli import main
 from convviz.errors import ConvvizError
 from convviz.figures import erf as drawing
 from convviz.figures.erf_maps import PIXELS, plane, view_of
@@ -27,6 +25,7 @@ from convviz.ops import build
 from convviz.probe.erf import effective_receptive_field, initialise
 from convviz.probe.images import load_images
 from convviz.report.erf import erf_data, render_erf
+from tests.command import Command
 from tests.pictures import check_texts
 
 FEW = {"seeds": 2, "samples": 2}
@@ -288,8 +287,7 @@ def test_json_has_the_counts() -> None:
 
 
 # -- the command ------------------------------------------------------------------------------------------
-def run(*arguments: str) -> Any:
-    return CliRunner().invoke(main, ["erf", *arguments])
+run = Command("erf")
 
 
 def test_the_command_answers_in_all_formats(tmp_path: Path) -> None:

@@ -11,16 +11,13 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
-from convviz.cli import main
 from convviz.exercise import TOPICS, Question, exercises
 from convviz.exercise.model import Part
 from convviz.report.exercises.exercise import FORMATS, render
+from tests.command import Command
 
-
-def run(*arguments: str) -> Result:
-    return CliRunner().invoke(main, ["exercise", *arguments])
+run = Command("exercise")
 
 
 @pytest.mark.parametrize("topic", TOPICS)

@@ -11,16 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 
 from convviz import ConvvizError
-from convviz.cli import main
 from convviz.explorer import page as pages
 from convviz.explorer.choose import explored
 from convviz.explorer.page import page, script_json
 from convviz.graph import GraphBuilder
 from convviz.ops import build
 from convviz.theme import THEMES
+from tests.command import Command
 
 NASTY = "</script><script>alert(1)</script><!-- & \u2028 \u2029 '\" 𝕏"
 
@@ -47,8 +46,7 @@ class Elements(HTMLParser):
             self.title += data
 
 
-def run(*arguments: str) -> Result:
-    return CliRunner().invoke(main, list(arguments))
+run = Command()
 
 
 def data_of(text: str) -> Any:
@@ -126,7 +124,7 @@ def test_the_theme_is_the_reader_s_unless_told() -> None:
 
 # -- the command ----------------------------------------------------------------------------------------------
 def test_an_op_and_a_net_go_to_outputs(here: Path) -> None:
-    for what in ("conv", "dilated", "code8"):
+    for what in ("pixel_shuffle", "dilated", "code8"):
         found = run("explore", what)
         assert found.exit_code == 0, found.output
         assert found.stdout == f"outputs/explore_{what}.html\n" and not found.stderr
@@ -207,11 +205,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("line", REFUSED)
 def test_bad_input_is_told_in_one_line(here: Path, line: str) -> None:
-    (here / "file").write_text("", encoding="utf-8")
-    found = run(*line.split())
-    assert found.exit_code == 2, found.output
-    assert found.stderr.startswith(f"convviz: {REFUSED[line]}") and found.stderr.count("\n") == 1
-    assert [path.name for path in here.iterdir()] == ["file"] and not found.stdout
+    run.refuses(line, REFUSED[line], here)
 
 
 # -- random lines ---------------------------------------------------------------------------------------------
@@ -282,7 +276,7 @@ def test_a_full_disk_leaves_what_was_there(here: Path, monkeypatch: pytest.Monke
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "replace", full)
-    found = run("explore", "conv", "-o", "x.html")
+    found = run("explore", "pixel_shuffle", "-o", "x.html")
     assert found.exit_code == 2 and "No space left on device" in found.stderr
     assert [path.name for path in here.iterdir()] == ["x.html"]
     assert (here / "x.html").read_text(encoding="utf-8") == "old"

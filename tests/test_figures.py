@@ -97,7 +97,7 @@ def test_three_axes_are_projected_and_said_to_be(tmp_path: Path) -> None:
 @pytest.mark.parametrize("shape", ["[2, 32, 32]", "[2, 900]"])
 def test_no_two_texts_touch_and_none_leaves_the_page(tmp_path: Path, count: int, shape: str) -> None:
     made = figure(chain(tmp_path, count, shape))
-    made.canvas.draw()
+    made.draw_without_rendering()
     renderer = made.canvas.get_renderer()
     boxes = [(text.get_window_extent(renderer), text.get_text()) for text in texts(made)]
     width, height = made.canvas.get_width_height()
@@ -113,7 +113,7 @@ def test_no_two_texts_touch_and_none_leaves_the_page(tmp_path: Path, count: int,
 )
 def test_real_nets_fit_the_page(source: str) -> None:
     made = figure(receptive_field(read(source)))
-    made.canvas.draw()
+    made.draw_without_rendering()
     renderer = made.canvas.get_renderer()
     width, height = made.canvas.get_width_height()
     for text in texts(made):

@@ -13,6 +13,7 @@ from convviz.analysis import receptive_field
 from convviz.graph import Graph, GraphBuilder
 from convviz.ops import build
 from convviz.ops.conv import expand
+from tests.sweeps import seeds
 
 # (net, layer, size, stride, effective padding)
 FIELDS = [
@@ -122,7 +123,7 @@ def test_resize_conv_and_pixel_shuffle() -> None:
     assert graph["resized"].out == graph["shuffled"].out == (128, 112, 112)
 
 
-@pytest.mark.parametrize("seed", range(200))
+@seeds(200)
 def test_closed_form_on_one_path(seed: int) -> None:
     """Araujo, Norris and Sim 2019: r = 1 + sum (k - 1) prod s, with d(k - 1) + 1 for k; and where unit u starts."""
     rng = Random(seed)

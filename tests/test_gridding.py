@@ -5,8 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import random
-import subprocess
-import sys
 from collections import Counter
 from fractions import Fraction
 from pathlib import Path
@@ -14,14 +12,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
 
 from convviz.analysis.backward import hull, reach
 from convviz.analysis.cells import Cells
 from convviz.analysis.gridding import Gridding, gridding
 from convviz.analysis.gridding_net import NetGridding, net_gridding
 from convviz.analysis.gridding_rates import remedy
-from convviz.cli import main
 from convviz.errors import ConvvizError, FieldError
 from convviz.figures.gridding import caption, description, figure, plot
 from convviz.figures.gridding_sections import sections
@@ -35,23 +31,17 @@ from convviz.report.gridding import (
     rule_text,
 )
 from convviz.report.gridding_net import render_net
+from tests.command import Command
 from tests.pictures import check_texts
+from tests.sweeps import seeds
 
 torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 
 from tests.nets.segment import DeepLab  # noqa: E402
 
-
-def run(*arguments: str) -> Result:
-    return CliRunner().invoke(main, ["gridding", *arguments])
-
-
-def fails(*arguments: str) -> str:
-    done = run(*arguments)
-    assert done.exit_code == 2, done.output
-    assert done.stdout == "" and done.stderr.count("\n") == 1
-    return done.stderr.removeprefix("convviz: ").rstrip("\n")
+run = Command("gridding")
+fails = run.fails
 
 
 def brute(found: Gridding) -> Counter[int]:
@@ -112,7 +102,7 @@ def test_the_criterion_is_exact_for_all_small_stacks() -> None:
                 assert found.dense == (len(cells) == found.span), (r, k)
 
 
-@pytest.mark.parametrize("seed", range(120))
+@seeds(120)
 def test_cells_and_paths_are_those_of_taps(seed: int) -> None:
     found = some(seed)
     cells = brute(found)
@@ -238,7 +228,7 @@ def smallest_change(found: Gridding) -> int | None:
     return best
 
 
-@pytest.mark.parametrize("seed", range(150))
+@seeds(150)
 def test_the_nearest_dense_rates_are_the_nearest(seed: int) -> None:
     found = some(seed + 1000)
     if found.span > 36 or len(found.rates) > 4:
@@ -446,7 +436,7 @@ def test_three_axes_and_one(tmp_path: Path) -> None:
     assert [(a.span, a.hits) for a in net_gridding(net(tmp_path, conv(2), "[1, 16]")).axes] == [(5, 3)]
 
 
-@pytest.mark.parametrize("seed", range(40))
+@seeds(40)
 def test_random_chains_read_what_real_units_read(seed: int, tmp_path: Path) -> None:
     pick = random.Random(seed)
     layers = ""
@@ -578,16 +568,6 @@ def test_bad_input_gives_one_line(arguments: str, message: str) -> None:
 def test_long_lists_of_rates_are_no_file_names() -> None:
     done = run(",".join(["2"] * 9000))
     assert done.exit_code == 0 and "hits 18,001" in done.stdout
-
-
-def test_nothing_heavy_is_loaded() -> None:
-    script = (
-        "import sys\nfrom convviz.cli import main\n"
-        "try:\n    main(['gridding', '2,3,5'])\nexcept SystemExit as stop:\n    assert not stop.code\n"
-        "print([n for n in ('torch', 'matplotlib', 'scipy', 'rich', 'yaml') if n in sys.modules], file=sys.stderr)\n"
-    )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stderr.strip() == "[]"
 
 
 # -- the picture --------------------------------------------------------------------------------------------

@@ -16,9 +16,7 @@ import matplotlib.image
 import openpyxl
 import pytest
 import torch
-from click.testing import CliRunner, Result
 
-from convviz.cli import main
 from convviz.errors import ConvvizError
 from convviz.export import export
 from convviz.report.handin.analysis import confounded, target_sentence
@@ -32,6 +30,7 @@ from convviz.train import handin_place
 from convviz.train.handin import Wanted, gather, write
 from convviz.train.net import graph_of
 from convviz.train.run import train
+from tests.command import Command
 from tests.runfolders import make_arms, make_run
 from tests.tiny import DATA, net
 
@@ -80,8 +79,7 @@ def wanted(place: Path, runs: str = "runs") -> Wanted:
     return Wanted(experiment(place / "quarters.yaml"), (place / runs,), "convviz train quarters.yaml")
 
 
-def run(*arguments: Any) -> Result:
-    return CliRunner().invoke(main, ["handin", *map(str, arguments)])
+run = Command("handin")
 
 
 @pytest.fixture

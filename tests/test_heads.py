@@ -10,29 +10,21 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
 
 from convviz.analysis import unit
 from convviz.analysis.heads import EQUAL, FRONT, HEADS, Heads, heads
-from convviz.cli import main
 from convviz.errors import ConvvizError
 from convviz.figures.heads import brief, description, figure, plot, stops
 from convviz.figures.plan import figure as plan_figure
 from convviz.plan.heads import BIAS, EXAMPLES, MAP, WEIGHT, answers, example, parameters
 from convviz.report.heads import heads_data, heads_table, layers_table, render_heads, takes
 from convviz.report.plan import render
+from tests.command import Command
 from tests.pictures import check_texts, texts
+from tests.sweeps import seeds
 
-
-def run(*arguments: str) -> Result:
-    return CliRunner().invoke(main, ["heads", *arguments])
-
-
-def fails(*arguments: str) -> str:
-    done = run(*arguments)
-    assert done.exit_code == 2, done.output
-    assert done.stdout == "" and done.stderr.count("\n") == 1
-    return done.stderr.removeprefix("convviz: ").rstrip("\n")
+run = Command("heads")
+fails = run.fails
 
 
 def some(seed: int) -> tuple[tuple[int, ...], int, dict[str, Any]]:
@@ -68,7 +60,7 @@ def test_vgg_s_first_linear_layer() -> None:
     )
 
 
-@pytest.mark.parametrize("seed", range(25))
+@seeds(25)
 def test_against_torch(seed: int) -> None:
     pytest.importorskip("torch")
     from convviz.probe.heads import verify
@@ -99,7 +91,7 @@ def test_verify_refuses_what_is_too_large() -> None:
         verify(heads((64, 3000, 3000), 10))
 
 
-@pytest.mark.parametrize("seed", range(25))
+@seeds(25)
 def test_fields_are_those_of_real_units(seed: int) -> None:
     pick = random.Random(seed)
     space = tuple(pick.randint(2, 5) for _ in range(pick.choice([1, 2])))
@@ -156,7 +148,7 @@ def by_hand(kind: str, channels: int, space: tuple[int, ...], classes: int, bias
     return inputs * classes + bias * classes
 
 
-@pytest.mark.parametrize("seed", range(25))
+@seeds(25)
 def test_equal_parameters_are_as_near_as_whole_channels_allow(seed: int) -> None:
     (channels, *rest), classes, more = some(seed)
     space, bias = tuple(rest), int(more["bias"])

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import ast
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 import convviz
+from tests.command import loaded
+from tests.sweeps import sweep
 
 ROOT = Path(convviz.__file__).parent
 HEAVY = {"torch", "matplotlib", "manim", "IPython", "anywidget", "sklearn", "scipy", "xlsxwriter", "pooch", "joblib",
@@ -102,7 +100,7 @@ def imports(path: Path) -> Iterator[tuple[str, bool]]:
                 yield f"{node.module}.{name.name}", id(node) not in inside
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+@sweep("path", FILES, part)
 def test_imports_point_down(path: Path) -> None:
     own = part(path)
     for name, top in imports(path):
@@ -122,50 +120,54 @@ def test_the_walk_sees_what_it_should_forbid(tmp_path: Path) -> None:
     assert list(imports(bad)) == [("torch", True), ("convviz.report.tables.x", False)]
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["rf", "code8"],
-        ["rf", "resnet50", "--stages"],
-        ["compare", "code7", "code8"],
-        ["train", "-h"],
-        ["sweep", "-h"],
-        ["handin", "-h"],
-        ["convs", "64", "128", "--size", "56"],
-        ["checkerboard", "--kernel-size", "3", "--stride", "2"],
-        ["checkerboard", "dcgan"],
-        ["gridding", "1,2,5"],
-        ["gridding", "wavenet"],
-        ["erf", "resnet18", "--paths"],
-        ["tile", "unet", "--tile", "572"],
-        ["sizes", "unet"],
-        ["suggest", "code8", "--rf", "40"],
-        ["norm", "batch"],
-        ["norm", "all", "--format", "json"],
-        ["norm", "batch", "--mistake", "pixelwise"],
-        ["regularize", "l1"],
-        ["regularize", "contours"],
-        ["softmax", "1,2,3"],
-        ["heads", "64x7x7"],
-        ["exercise", "norm"],
-        ["questions"],
-        ["questions", "gap-parameters"],
-        ["draw", "--list"],
-        ["render", "-h"],
-        ["explore", "-h"],
-        ["list", "scenes"],
-        ["list"],
-        ["-h"],
-    ],
-    ids=lambda arguments: " ".join(arguments),
-)
-def test_the_command_line_stays_light(arguments: list[str]) -> None:
-    script = (
-        "import sys\n"
-        "from convviz.cli import main\n"
-        f"try:\n    main({arguments!r})\nexcept SystemExit as stop:\n    assert not stop.code\n"
-        f"heavy = {sorted(HEAVY | {'rich'})!r}\n"
-        "print([name for name in heavy if name in sys.modules], file=sys.stderr)\n"
-    )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stderr.strip() == "[]"
+LIGHT = """
+rf code8
+rf resnet50 --stages
+compare code7 code8
+train -h
+sweep -h
+handin -h
+convs 64 128 --size 56
+checkerboard --kernel-size 3 --stride 2
+checkerboard dcgan
+gridding 1,2,5
+gridding wavenet
+erf resnet18 --paths
+tile unet --tile 572
+sizes unet
+suggest code8 --rf 40
+norm batch
+norm all --format json
+norm batch --mistake pixelwise
+regularize l1
+regularize contours
+softmax 1,2,3
+heads 64x7x7
+exercise norm
+questions
+questions gap-parameters
+draw --list
+render -h
+explore -h
+list scenes
+list
+-h
+convs 8 16
+gridding 2,3,5
+norm all --nice
+norm group --format md
+norm minmax --format json
+"""
+
+
+def test_the_command_line_stays_light() -> None:
+    lines = [line.split() for line in LIGHT.strip().splitlines()]
+    found = loaded(lines, [*HEAVY, "rich", "yaml"])
+    plain = {"convs 8 16", "gridding 2,3,5"}  # what needs no net reads none
+    heavy = {line: {*names} - (set() if line in plain else {"yaml"}) for line, names in found.items()}
+    assert not {line: names for line, names in heavy.items() if names}
+
+
+def test_what_is_heavy_would_be_seen(tmp_path: Path) -> None:
+    line = ["draw", "max_pool", "-o", str(tmp_path / "a.png")]
+    assert loaded([line, ["list"]], ["matplotlib", "torch"]) == {" ".join(line): ["matplotlib"], "list": []}

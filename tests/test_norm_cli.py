@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -447,21 +445,6 @@ def test_bad_values_leave_nothing_behind(tmp_path: Path, text: str, shape: str |
 @pytest.mark.parametrize("option", ["--preset A", "--nice", "--seed 1"])
 def test_values_do_not_go_with_other_numbers(files: Path, option: str) -> None:
     assert "does not go with --values" in refused("batch", "--values", str(files / "a.json"), *option.split())
-
-
-# -- the start --------------------------------------------------------------------------------------------
-@pytest.mark.parametrize(
-    "arguments", [["batch"], ["all", "--nice"], ["group", "--format", "md"], ["minmax", "--format", "json"]]
-)
-def test_the_start_is_light(arguments: list[str]) -> None:
-    script = (
-        "import sys\nfrom convviz.cli import main\n"
-        f"try:\n    main({['norm', *arguments]!r})\nexcept SystemExit as stop:\n    assert not stop.code\n"
-        "heavy = ['torch', 'matplotlib', 'xlsxwriter', 'rich', 'scipy', 'manim']\n"
-        "print([name for name in heavy if name in sys.modules], file=sys.stderr)\n"
-    )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stderr.strip() == "[]"
 
 
 # -- Python -----------------------------------------------------------------------------------------------

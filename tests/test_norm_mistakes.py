@@ -18,6 +18,7 @@ from convviz.analysis.norms.set_names import set_names
 from convviz.errors import ConvvizError
 from convviz.plan.words import decimals
 from convviz.report.norms.mistakes import render, tables
+from tests.sweeps import sweep
 
 torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
@@ -56,7 +57,7 @@ def fails(x: Any, name: str, method: str | None = None, **settings: Any) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@sweep("shape", SHAPES, lambda shape: "every shape")
 @pytest.mark.parametrize(("name", "method"), PAIRS)
 def test_the_code_that_is_shown_makes_the_mistake(name: str, method: str, shape: tuple[int, ...]) -> None:
     x = random_batch(shape, seed=sum(shape))

@@ -22,6 +22,7 @@ from convviz.plan.model import Curve, Grid, Plan, Step, Table
 from convviz.plan.norms import norm, of_result
 from convviz.plan.words import decimals, number
 from convviz.report.plan import render
+from tests.sweeps import sweep
 
 SHAPES = [(4, 1, 2, 2), (4, 4, 2, 2), (2, 4, 3), (1, 4, 2, 3), (4, 2, 2, 1, 2), (4, 4), (4, 4, 6, 6)]
 SETTINGS = [
@@ -111,7 +112,7 @@ def axes(method: str, x: torch.Tensor, groups: int, splits: int) -> tuple[torch.
     return x.reshape(n * (groups if method == "group" else 1), -1), (1,)
 
 
-@pytest.mark.parametrize(("method", "shape", "i"), CASES)
+@sweep("method, shape, i", CASES, lambda case: case[0])
 def test_every_panel_is_torch_s(method: str, shape: tuple[int, ...], i: int) -> None:
     result, plan = made(method, shape, i)
     given = settings_of(method, i)
@@ -270,7 +271,7 @@ def check_terms(step: Step) -> None:
                 assert near((own - sum(common[:-1])) / common[-1], write.value)
 
 
-@pytest.mark.parametrize(("method", "shape", "i"), CASES)
+@sweep("method, shape, i", CASES, lambda case: case[0])
 def test_steps_add_up_and_say_so(method: str, shape: tuple[int, ...], i: int) -> None:
     result, plan = made(method, shape, i)
     adds_up(plan)
@@ -282,7 +283,7 @@ def test_steps_add_up_and_say_so(method: str, shape: tuple[int, ...], i: int) ->
         assert count == (updates if section.startswith("Running") else len(result.shift)), section
 
 
-@pytest.mark.parametrize(("method", "shape", "i"), CASES[::5])
+@sweep("method, shape, i", CASES[::5], lambda case: case[0])
 def test_the_sets_are_those_of_the_result(method: str, shape: tuple[int, ...], i: int) -> None:
     result, plan = made(method, shape, i)
     starts = [step for step in plan.steps if step.section in ("Shared", "In use")]

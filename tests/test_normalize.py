@@ -13,6 +13,7 @@ from convviz.analysis.norms.batches import MOST_NICE, nice_batch, preset, random
 from convviz.analysis.norms.labels import labels_of
 from convviz.analysis.norms.normalize import METHODS, Normalized, method_of, normalize, normalize_all
 from convviz.errors import ConvvizError
+from tests.sweeps import seeds
 
 A, B = preset("A"), preset("B")
 SCALINGS = ("pixel", "center", "standardize", "minmax")
@@ -201,7 +202,7 @@ def case(seed: int) -> tuple[str, np.ndarray, dict[str, Any], list[np.ndarray]]:
     return method, x, how, before
 
 
-@pytest.mark.parametrize("seed", range(160))
+@seeds(160)
 def test_random_norms_against_torch(seed: int) -> None:
     torch = pytest.importorskip("torch")
     method, x, how, before = case(seed)
@@ -242,7 +243,7 @@ def test_random_norms_against_torch(seed: int) -> None:
             assert done.var is not None and done.var[label] == pytest.approx(float((values**2).mean()))
 
 
-@pytest.mark.parametrize("seed", range(24))
+@seeds(24)
 def test_the_probe_agrees_and_would_notice(seed: int) -> None:
     pytest.importorskip("torch")
     from dataclasses import replace

@@ -27,6 +27,7 @@ from convviz.ops.base import Along, Reads, Regroup, Shape, Steps, pointwise
 from convviz.ops.norm import DimNorm, Norm
 from convviz.ops.relations import SAME, Blocks, Relation, Window, inside
 from convviz.ops.resize import Sampling
+from tests.sweeps import sweep
 
 HUGE = 10**12
 BATCH = 3
@@ -241,7 +242,14 @@ def examples() -> Iterator[Case]:
 
 
 CASES = list(examples())
-ALL = pytest.mark.parametrize("case", CASES, ids=str)
+
+
+def family(case: Case) -> str:
+    """The module of its op, of which the ops have much in common."""
+    return OPS[case.kind].__module__.rpartition(".")[2]
+
+
+ALL = sweep("case", CASES, family)
 POSITIVE = ("sqrt", "rsqrt", "log", "lp_pool", "reciprocal")  # their examples have no negative cells
 
 
@@ -349,7 +357,7 @@ def test_macs_are_half_of_torch_s_flops(case: Case) -> None:
     assert op.macs(*case.ins) == counter.get_total_flops() / 2
 
 
-@pytest.mark.parametrize("case", [c for c in CASES if issubclass(OPS[c.kind], Norm)], ids=str)
+@sweep("case", [c for c in CASES if issubclass(OPS[c.kind], Norm)], family)
 @pytest.mark.parametrize("batch", [4, 5])
 def test_norms_in_training_are_torch_s(case: Case, batch: int) -> None:
     built, xs = realise(case, "train"), batches(case, batch)
@@ -447,9 +455,7 @@ def test_reads_are_what_changes(case: Case) -> None:
             assert (found == want).all()
 
 
-@pytest.mark.parametrize(
-    "case", [c for c in CASES if issubclass(OPS[c.kind], Norm) and len(c.ins[0]) < 4], ids=str
-)
+@sweep("case", [c for c in CASES if issubclass(OPS[c.kind], Norm) and len(c.ins[0]) < 4], family)
 @pytest.mark.parametrize("mode", ["eval", "train"])
 def test_norms_share_statistics_where_they_say(case: Case, mode: str) -> None:
     """The cells that move an output are the product of ``shares``, over the batch too."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from random import Random
 
 import numpy as np
-import pytest
 
 from convviz.analysis import receptive_field
 from convviz.analysis.padding import padding_reach
 from convviz.errors import ConvvizError
 from convviz.graph import Graph, GraphBuilder
 from convviz.ops import build
+from tests.sweeps import seeds
 
 
 def random_net(rng: Random) -> Graph:
@@ -87,7 +87,7 @@ def spread(graph: Graph) -> np.ndarray:
     return ~np.isnan(values[graph.nodes[-1].name][0, 0])
 
 
-@pytest.mark.parametrize("seed", range(150))
+@seeds(150)
 def test_against_nan(seed: int) -> None:
     graph = random_net(Random(seed))
     found = padding_reach(receptive_field(graph), graph.nodes[-1].name)

@@ -20,6 +20,7 @@ from convviz.analysis.paths import PathCounts, path_counts
 from convviz.errors import ConvvizError
 from convviz.graph import Graph, GraphBuilder, Node
 from convviz.ops import build
+from tests.sweeps import seeds
 
 CONV = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 TRANSPOSED = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
@@ -329,7 +330,7 @@ def test_counts_are_exact_far_beyond_floats() -> None:
 
 
 # -- extents ----------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("seed", range(40))
+@seeds(40)
 def test_extents_by_brute_force(seed: int) -> None:
     rng = np.random.default_rng(seed)
     rank = 1 + seed % 3

@@ -9,6 +9,7 @@ import math
 import re
 from collections import defaultdict
 from math import prod
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,7 +32,8 @@ from convviz.plan.norms import norm
 from convviz.plan.reach import cells_read
 from convviz.plan.words import number
 from convviz.report.plan import render
-from tests.test_ops import POSITIVE, Case, examples, realise
+from tests.sweeps import sweep
+from tests.test_ops import POSITIVE, Case, examples, family, realise
 
 HUGE = 10**12
 
@@ -48,7 +50,13 @@ def chosen() -> list[Case]:
 
 CASES = chosen()
 OWN = [case for case in CASES if not issubclass(OPS[case.kind], WINDOWED)]
-EACH = pytest.mark.parametrize("case", OWN, ids=str)
+
+
+def every(cases: list[Case]) -> Any:
+    return sweep("case", cases, family)
+
+
+EACH = every(OWN)
 
 
 @functools.cache
@@ -183,9 +191,7 @@ def sources(plan: Plan) -> dict[tuple[str, Cell], set[tuple[str, Cell]]]:
     return found
 
 
-@pytest.mark.parametrize(
-    "case", [case for case in OWN if sum(map(prod, case.ins)) <= 100 and case.ins], ids=str
-)
+@every([case for case in OWN if sum(map(prod, case.ins)) <= 100 and case.ins])
 def test_the_cells_read_are_those_that_change_the_output(case: Case) -> None:
     op, rng = case.op(), np.random.default_rng(0)
     xs = [rng.uniform(0.5, 1.5, shape) for shape in case.ins]
@@ -213,9 +219,7 @@ def at(cell: Cell, shape: tuple[int, ...]) -> np.ndarray:
     return one
 
 
-@pytest.mark.parametrize(
-    "case", [c for c in OWN if OPS[c.kind] in EXPLAINS and EXPLAINS[OPS[c.kind]] is moves], ids=str
-)
+@every([c for c in OWN if OPS[c.kind] in EXPLAINS and EXPLAINS[OPS[c.kind]] is moves])
 def test_copies_come_from_where_the_relations_say(case: Case) -> None:
     op = case.op()
     for step in plan_of(str(case)).steps:
@@ -260,7 +264,7 @@ def evaluate(text: str) -> float:
 FUNCTIONS = [case for case in OWN if issubclass(OPS[case.kind], Function | Prelu)]
 
 
-@pytest.mark.parametrize("case", FUNCTIONS, ids=str)
+@every(FUNCTIONS)
 def test_a_function_s_formula_gives_its_result(case: Case) -> None:
     for step in plan_of(str(case)).steps:
         numbers = step.work.text.split(" = ")[0]
@@ -275,7 +279,7 @@ WORDS = [
 ]
 
 
-@pytest.mark.parametrize("case", WORDS, ids=str)
+@every(WORDS)
 def test_the_arithmetic_in_words_is_right(case: Case) -> None:
     """What a step says, worked out by Python, gives its result, for every cell that it writes."""
     for step in plan_of(str(case)).steps:

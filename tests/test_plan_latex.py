@@ -27,6 +27,7 @@ from convviz.plan.words import decimals
 from convviz.report.plan import render
 from convviz.report.plan_latex import ROOM, latex
 from convviz.report.tex_math import BREAK, escape, lines, math, width
+from tests.sweeps import sweep
 
 BATCHES = {
     "A": preset("A"), "B": preset("B"), "rows": random_batch((2, 4, 3), 1), "vectors": random_batch((4, 2), 2),
@@ -44,6 +45,12 @@ NORMED = [
     and not (method == "instance" and batch == "vectors")
 ]
 SCALED = [f"{method} {batch} 0" for method in SCALINGS for batch in ("A", "B", "rows")]
+
+
+def by_method(name: str) -> str:
+    """Norms together, ops by their first letter."""
+    first, *rest = name.split()
+    return first if rest and rest[0] in BATCHES else f"{first[0]}…"
 
 
 @functools.cache
@@ -115,7 +122,7 @@ def fragments(page: str) -> Iterator[str]:
             yield from (part.strip() for part in line.split("&"))
 
 
-@pytest.mark.parametrize("name", [*NORMED, *SCALED, *NAMED])
+@sweep("name", [*NORMED, *SCALED, *NAMED], by_method)
 def test_what_is_written_is_well_formed(name: str) -> None:
     check(page_of(name))
 
@@ -129,7 +136,7 @@ def rendered(fragment: str) -> bool:
     return not text or PARSER.parse(f"${text}$") is not None
 
 
-@pytest.mark.parametrize("name", [*NORMED[::5], *SCALED[::2], *NAMED[::2]])
+@sweep("name", [*NORMED[::5], *SCALED[::2], *NAMED[::2]], by_method)
 def test_mathtext_renders_every_fragment(name: str) -> None:
     found = dict.fromkeys(fragments(page_of(name)))
     assert len(found) > 3
@@ -137,7 +144,7 @@ def test_mathtext_renders_every_fragment(name: str) -> None:
         assert rendered(fragment), fragment
 
 
-@pytest.mark.parametrize("name", [*NORMED, *SCALED, *NAMED])
+@sweep("name", [*NORMED, *SCALED, *NAMED], by_method)
 def test_lines_stay_on_the_page(name: str) -> None:
     for block in re.findall(r"\\begin\{align\*\}(.*?)\\end\{align\*\}", page_of(name), re.S):
         for line in block.split("\\\\\n"):
@@ -208,8 +215,10 @@ def numeric(side: str) -> bool:
     return bool(re.search(r"\d", bare)) and not re.search(r"[a-zM\\]", bare)
 
 
-@pytest.mark.parametrize(
-    "name", [*NORMED, *SCALED, "conv sum", "avg_pool", "max_pool", "softmax", "linear", "gelu", "mish"]
+@sweep(
+    "name",
+    [*NORMED, *SCALED, "conv sum", "avg_pool", "max_pool", "softmax", "linear", "gelu", "mish"],
+    by_method,
 )
 def test_equations_are_true(name: str) -> None:
     """Each side of each equation that is only numbers has the value of the other sides."""

@@ -15,6 +15,7 @@ from convviz.ops.base import build
 from convviz.plan.model import Plan
 from convviz.plan.pool_beside import Pair, both, cut, gradient, padded
 from convviz.plan.pool_shift import shifts
+from tests.sweeps import seeds
 
 
 def array(plan: Plan, key: str) -> np.ndarray:
@@ -53,7 +54,7 @@ def pools(op: Any, x: torch.Tensor, **more: Any) -> tuple[torch.Tensor, torch.Te
     )
 
 
-@pytest.mark.parametrize("seed", range(40))
+@seeds(40)
 def test_both_and_gradient_are_torchs(seed: int) -> None:
     op, shape = some(seed)
     plans = both(op, shape, seed=seed)
@@ -76,7 +77,7 @@ def test_gradient_of_equal_cells_goes_to_the_first() -> None:
     assert [cell for cell, value in back.shown("to_max").items() if value] == [(0, 0, 0)]
 
 
-@pytest.mark.parametrize("seed", range(30))
+@seeds(30)
 def test_padding(seed: int) -> None:
     op, shape = some(seed)
     plan = padded(op, shape, seed)
@@ -103,7 +104,7 @@ def test_padding_of_a_pool_without_any_is_resnets() -> None:
     assert dict(plan.facts)["windows that stick out"] == "4 of 4"
 
 
-@pytest.mark.parametrize("seed", range(40))
+@seeds(40)
 def test_shift(seed: int) -> None:
     op, shape = some(seed)
     if op.ceil_mode:
@@ -138,7 +139,7 @@ def test_shift_of_the_example() -> None:
     ]
 
 
-@pytest.mark.parametrize("seed", range(20))
+@seeds(20)
 def test_cut_keeps_the_window(seed: int) -> None:
     op, shape = some(seed)
     small = cut(op, shape)

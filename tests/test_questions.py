@@ -6,15 +6,12 @@ import json
 import math
 import re
 import shlex
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 
-from convviz.cli import main
 from convviz.errors import ConvvizError
 from convviz.ops.base import build
 from convviz.questions import TOPICS, Question, claims, measured, of_topic, question, questions, search
@@ -22,6 +19,7 @@ from convviz.report.documents import csv_text
 from convviz.report.formats import FORMATS
 from convviz.report.questions import arms_table, corrections, render_all, render_question, shown, table_of
 from convviz.report.terminal import text
+from tests.command import Command
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -98,8 +96,7 @@ CLAIMED = 22  # rows of the table of claims
 KEYS = [found.key for found in questions()]
 
 
-def run(*arguments: str) -> Result:
-    return CliRunner().invoke(main, list(arguments))
+run = Command()
 
 
 def error(*arguments: str) -> str:
@@ -216,18 +213,6 @@ def test_list_works_nothing_out(monkeypatch: pytest.MonkeyPatch) -> None:
     for key in KEYS:
         assert f"\n{key}\n" in done.output
     assert all(name in done.output for name in TOPICS.values())
-
-
-@pytest.mark.parametrize("arguments", [["questions"], ["questions", "gap-parameters"]])
-def test_it_starts_light(arguments: list[str]) -> None:
-    script = (
-        "import sys\nfrom convviz.cli import main\n"
-        f"try:\n    main({arguments!r})\nexcept SystemExit as stop:\n    assert not stop.code\n"
-        "heavy = ['torch', 'matplotlib', 'scipy', 'sklearn', 'xlsxwriter', 'rich']\n"
-        "print([name for name in heavy if name in sys.modules], file=sys.stderr)\n"
-    )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stderr.strip() == "[]"
 
 
 def test_an_answer_in_full() -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import subprocess
-import sys
 from fractions import Fraction
 from itertools import product
 from pathlib import Path
@@ -13,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
 
 from convviz.analysis.regularizers.contours import Surface, contours
 from convviz.analysis.regularizers.decay import parameters_of, weight_decay
@@ -24,26 +21,19 @@ from convviz.analysis.regularizers.penalty import Penalty, penalty
 from convviz.analysis.regularizers.regressions import centred, least_absolute
 from convviz.analysis.regularizers.regularize import WHATS, regularize
 from convviz.analysis.regularizers.ridge_lasso import RidgeLasso, ridge_lasso
-from convviz.cli import main
 from convviz.errors import FieldError
 from convviz.plan.model import Table
 from convviz.plan.regularizers.regularize import plan_of
 from convviz.read import read
 from convviz.report.regularize import render
+from tests.command import Command
+from tests.sweeps import seeds
 
 torch = pytest.importorskip("torch")
 from convviz.probe.regularize import verify  # noqa: E402
 
-
-def run(*arguments: str) -> Result:
-    return CliRunner().invoke(main, ["regularize", *arguments])
-
-
-def fails(*arguments: str) -> str:
-    done = run(*arguments)
-    assert done.exit_code == 2, done.output
-    assert done.stdout == "" and done.stderr.count("\n") == 1
-    return done.stderr.removeprefix("convviz: ").rstrip("\n")
+run = Command("regularize")
+fails = run.fails
 
 
 def way(found: Penalty, key: str, weight: int = 0) -> list[float]:
@@ -181,7 +171,7 @@ def test_the_ends_of_p(kind: str) -> None:
 
 
 # -- sweeps -----------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("seed", range(40))
+@seeds(40)
 def test_penalties_agree_with_torch(seed: int) -> None:
     pick = random.Random(seed)
     shape = [pick.randint(1, 3) for _ in range(pick.randint(1, 4))]
@@ -202,7 +192,7 @@ def test_penalties_agree_with_torch(seed: int) -> None:
     assert check.numbers > 2
 
 
-@pytest.mark.parametrize("seed", range(25))
+@seeds(25)
 def test_weight_decay_agrees_with_torch(seed: int) -> None:
     pick = random.Random(seed)
     found = weight_decay(
@@ -249,7 +239,7 @@ def test_a_wrong_number_is_seen() -> None:
     assert not verify(dataclasses.replace(slow, given=off)).passed
 
 
-@pytest.mark.parametrize("seed", range(40))
+@seeds(40)
 def test_the_proximal_step_minimises_what_it_should(seed: int) -> None:
     """soft(z, t)/(1 + s) against a fine search of 1/2 (w - z)^2 + t |w| + s/2 w^2."""
     pick = random.Random(seed)
@@ -400,7 +390,7 @@ def test_scales_of_inputs_make_ellipses_and_weights_do_not() -> None:
     assert found.far.surface == found.given.surface
 
 
-@pytest.mark.parametrize("seed", range(30))
+@seeds(30)
 def test_descents_against_plain_iteration(seed: int) -> None:
     pick = random.Random(seed)
     scales = (round(pick.uniform(0.2, 3), 2), round(pick.uniform(0.2, 8), 2))
@@ -608,14 +598,3 @@ def test_a_check_that_fails_exits_with_1(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(probe, "CLOSE", -1.0)
     done = run("l1", "--verify")
     assert done.exit_code == 1 and "torch disagrees: the penalty: 13.5 here, 13.5 there" in done.stdout
-
-
-def test_the_command_starts_light() -> None:
-    script = (
-        "import sys\nfrom convviz.cli import main\n"
-        "try:\n    main(['regularize', 'l1'])\nexcept SystemExit as stop:\n    assert not stop.code\n"
-        "heavy = {'torch', 'matplotlib', 'scipy', 'sklearn', 'rich', 'xlsxwriter'}\n"
-        "print(sorted(heavy & set(sys.modules)), file=sys.stderr)\n"
-    )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stderr.strip() == "[]"

@@ -9,23 +9,22 @@ import sys
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 from convviz.scenes import catalogue
 from convviz.scenes.catalogue import SCENES
 from convviz.scenes.settings import Settings
 
-from convviz.cli import main, rendering
+from convviz.cli import rendering
 from convviz.cli.render import FOLDER, _place
 from convviz.errors import ConvvizError
 from convviz.render import films, jobs, place, wanted
+from tests.command import Command
 
 pytest.importorskip("manim")
 
 FAKE = [sys.executable, str(Path(__file__).with_name("fakefilms.py"))]
 
 
-def run(*arguments: str) -> Result:
-    return CliRunner().invoke(main, list(arguments))
+run = Command()
 
 
 @pytest.fixture(autouse=True)
@@ -132,11 +131,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("line", REFUSED)
 def test_bad_input_is_told_in_one_line(here: Path, line: str) -> None:
-    (here / "file").write_text("", encoding="utf-8")
-    found = run(*line.split())
-    assert found.exit_code == 2, found.output
-    assert found.stderr.startswith(f"convviz: {REFUSED[line]}") and found.stderr.count("\n") == 1
-    assert files(here) == ["file"] and not found.stdout
+    run.refuses(line, REFUSED[line], here)
 
 
 def test_what_is_missing_is_told_before_any_work(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ from convviz.report.training.words import arm_of, share
 from convviz.theme import theme as theme_of
 from tests.pictures import check_texts, texts
 from tests.run_samples import CIFAR, made_up, test_images
+from tests.sweeps import seeds
 
 test_images.__test__ = False  # type: ignore[attr-defined]
 THEMES = ("light", "dark")
@@ -143,7 +144,7 @@ def test_accuracies_can_be_read_off_any_axis(seed: int) -> None:
     assert len(ticks) >= 2
 
 
-@pytest.mark.parametrize("seed", range(30))
+@seeds(30)
 def test_labels_are_spread_without_touching(seed: int) -> None:
     draws = np.random.default_rng(seed)
     wanted = draws.uniform(0, 100, draws.integers(1, 12)).tolist()

@@ -9,7 +9,7 @@ from statistics import mean
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convviz.analysis.statistics import Arm, compare_runs, sign_flip
@@ -31,6 +31,7 @@ def duel(ones: list[float], others: list[float]) -> Duel:
 
 
 # -- signs ----------------------------------------------------------------------------------------------------
+@settings(deadline=None)  # a busy machine is no fault
 @given(st.lists(hundredths, min_size=1, max_size=9))
 def test_the_share_of_other_signs_is_the_p(gaps: list[float]) -> None:
     means = sign_means(gaps)
@@ -39,6 +40,7 @@ def test_the_share_of_other_signs_is_the_p(gaps: list[float]) -> None:
     assert as_far(means, gaps).mean() == sign_flip(gaps)
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(st.lists(hundredths, min_size=1, max_size=9))
 def test_every_choice_of_signs_lies_in_a_bin(gaps: list[float]) -> None:
     found = Chance.of(gaps)
@@ -56,6 +58,7 @@ def test_many_signs_are_drawn() -> None:
 
 
 # -- choices of seeds -----------------------------------------------------------------------------------------
+@settings(deadline=None)  # a busy machine is no fault
 @given(st.lists(st.tuples(hundredths, hundredths), min_size=2, max_size=7), st.data())
 def test_tallies_count_every_choice(values: list[tuple[float, float]], data: st.DataObject) -> None:
     a = Arm("a", {i: 50 + one for i, (one, _) in enumerate(values)})

@@ -7,16 +7,15 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from click.testing import CliRunner, Result
 
 from convviz.analysis.resized import Resizer
 from convviz.analysis.size_formula import OutputSize, formula
 from convviz.analysis.sizes import Sizes, sizes
-from convviz.cli import main
 from convviz.errors import ConvvizError
 from convviz.graph import Graph
 from convviz.read import read
 from convviz.report.sizes import answer, like_text, sizes_table
+from tests.command import Command
 
 
 def net(folder: Path, text: str, name: str = "net.yaml") -> Graph:
@@ -24,8 +23,7 @@ def net(folder: Path, text: str, name: str = "net.yaml") -> Graph:
     return read(folder / name)
 
 
-def run(*arguments: str) -> Result:
-    return CliRunner().invoke(main, list(arguments))
+run = Command()
 
 
 def agrees(found: Sizes, upto: int) -> None:

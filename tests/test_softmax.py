@@ -10,9 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 
-from convviz.cli import main
 from convviz.errors import ConvvizError
 from convviz.figures.softmax import MOST as DRAWN
 from convviz.figures.softmax import description, drawn, figure, plot
@@ -20,20 +18,15 @@ from convviz.plan.logits import MOST, SoftmaxResult, softmax
 from convviz.plan.words import decimals
 from convviz.report.plan import render
 from convviz.report.softmax import render_softmax, softmax_data
+from tests.command import Command
 from tests.pictures import check_texts, texts
+from tests.sweeps import seeds
 
 INF = float("inf")
 
 
-def run(*arguments: str) -> Result:
-    return CliRunner().invoke(main, ["softmax", *arguments])
-
-
-def fails(*arguments: str) -> str:
-    done = run(*arguments)
-    assert done.exit_code == 2, done.output
-    assert done.stdout == "" and done.stderr.count("\n") == 1
-    return done.stderr.removeprefix("convviz: ").rstrip("\n")
+run = Command("softmax")
+fails = run.fails
 
 
 def exact(values: list[float], temperature: float = 1) -> list[Decimal]:
@@ -65,7 +58,7 @@ def test_known_values() -> None:
     assert found.gradient is not None and [round(g, 4) for g in found.gradient] == [0.0900, 0.2447, -0.3348]
 
 
-@pytest.mark.parametrize("seed", range(60))
+@seeds(60)
 def test_against_sixty_digits(seed: int) -> None:
     values, more = some(seed)
     found = softmax(values, **more)
@@ -79,7 +72,7 @@ def test_against_sixty_digits(seed: int) -> None:
         assert abs(math.fsum(found.gradient)) < 1e-12
 
 
-@pytest.mark.parametrize("seed", range(60))
+@seeds(60)
 def test_against_torch(seed: int) -> None:
     pytest.importorskip("torch")
     from convviz.probe.softmax import verify
@@ -199,7 +192,7 @@ def test_bad_settings(more: dict[str, Any], message: str) -> None:
 
 
 # -- the plan and its forms ------------------------------------------------------------------------------
-@pytest.mark.parametrize("seed", range(20))
+@seeds(20)
 def test_the_plan_writes_what_the_result_says(seed: int) -> None:
     values, more = some(seed)
     found = softmax(values, **more)

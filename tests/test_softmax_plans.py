@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from convviz.plan.logits import softmax
 from convviz.plan.softmax_limits import BEYOND, descend, heated, overflow, powers, vanished
+from tests.sweeps import seeds
 
 
 def some(seed: int) -> tuple[list[float], int]:
@@ -19,7 +20,7 @@ def some(seed: int) -> tuple[list[float], int]:
     return values, pick.randrange(len(values))
 
 
-@pytest.mark.parametrize("seed", range(20))
+@seeds(20)
 def test_overflow_is_float32s(seed: int) -> None:
     values, target = some(seed)
     found = overflow(softmax(values, target))
@@ -40,7 +41,7 @@ def test_overflow_where_logits_are_large_already() -> None:
     assert found.caption == "Of these logits e^x overflows: float32 ends at x = 88.72."
 
 
-@pytest.mark.parametrize("seed", range(20))
+@seeds(20)
 def test_vanished_is_float32s(seed: int) -> None:
     values, target = some(seed)
     found = vanished(softmax(values, target))
@@ -51,7 +52,7 @@ def test_vanished_is_float32s(seed: int) -> None:
     assert found.kept[target] <= -BEYOND
 
 
-@pytest.mark.parametrize("seed", range(20))
+@seeds(20)
 def test_descent_is_autograds(seed: int) -> None:
     values, target = some(seed)
     x = torch.tensor(values, dtype=torch.float64)

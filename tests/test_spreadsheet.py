@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,19 @@ REFERENCE = re.compile(r"(?:(\w+)!)?\$?([A-Z]{1,3})\$?(\d+)(?::\$?([A-Z]{1,3})\$
 Sheets = dict[str, dict[str, Any]]
 
 
+@lru_cache(maxsize=80)
+def _read(path: Path, written: int, values: bool) -> Any:
+    return openpyxl.load_workbook(path, data_only=values)
+
+
+def book_of(path: Path, values: bool = False) -> Any:
+    """A workbook to look at, read once."""
+    return _read(path, path.stat().st_mtime_ns, values)
+
+
 def cells(path: Path, cached: bool = True) -> Sheets:
     """What stands in the cells of each sheet: values, or formulas."""
-    book = openpyxl.load_workbook(path, data_only=cached)
+    book = book_of(path, cached)
     return {
         sheet.title: {c.coordinate: c.value for row in sheet.iter_rows() for c in row if c.value is not None}
         for sheet in book
@@ -85,7 +96,7 @@ def grid(sheet: dict[str, Any], title: str, shape: tuple[int, ...]) -> np.ndarra
 
 def spot(path: Path, text: str, sheet: str = "Input", right: int = 1, below: int = 0) -> tuple[str, str]:
     """The cell beside a label."""
-    for row in openpyxl.load_workbook(path)[sheet].iter_rows():
+    for row in book_of(path)[sheet].iter_rows():
         for cell in row:
             if cell.value == text:
                 return sheet, cell.offset(below, right).coordinate
@@ -129,12 +140,25 @@ CASES: list[Case] = [
 ]  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cases")
+
+
+def case(
+    method: str, shape: tuple[int, ...], settings: dict[str, Any], folder: Path
+) -> tuple[Normalized, Path]:
+    """A result and its workbook, written once."""
+    result = normalize(random_batch(shape, 2), method, **settings)
+    path = folder / (re.sub(r"\W+", "_", f"{method} {shape} {settings}")[:120] + ".xlsx")
+    return result, path if path.exists() else written(result, path)
+
+
 @pytest.mark.parametrize(("method", "shape", "settings"), CASES, ids=named(CASES))
 def test_written_values_and_formulas(
-    method: str, shape: tuple[int, ...], settings: dict[str, Any], tmp_path: Path
+    method: str, shape: tuple[int, ...], settings: dict[str, Any], folder: Path
 ) -> None:
-    result = normalize(random_batch(shape, 2), method, **settings)
-    path = written(result, tmp_path / "a.xlsx")
+    result, path = case(method, shape, settings, folder)
     found, which = cells(path), formula_cells(path)
     assert which
     sheet = found[SHEETS[method]]
@@ -162,11 +186,11 @@ def test_written_values_and_formulas(
 
 @pytest.mark.parametrize(("method", "shape", "settings"), CASES, ids=named(CASES))
 def test_formulas_refer_to_filled_cells(
-    method: str, shape: tuple[int, ...], settings: dict[str, Any], tmp_path: Path
+    method: str, shape: tuple[int, ...], settings: dict[str, Any], folder: Path
 ) -> None:
-    path = written(normalize(random_batch(shape, 2), method, **settings), tmp_path / "a.xlsx")
+    _, path = case(method, shape, settings, folder)
     found = cells(path)
-    names = openpyxl.load_workbook(path).defined_names
+    names = book_of(path).defined_names
     for (sheet, at), formula in formula_cells(path).items():
         assert not re.search(r"(?<!_xlfn\.)VAR\.[PS]\(", formula), formula
         bare = formula.replace("_xlfn.VAR.P", "").replace("_xlfn.VAR.S", "")

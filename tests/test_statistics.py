@@ -64,6 +64,7 @@ from convviz.report.comparison_data import comparison_data
 from convviz.report.comparison_groups import groups_table, rates_table
 from convviz.report.formats import render as write
 from tests.pictures import check_texts, texts
+from tests.sweeps import seeds
 
 RNG = np.random.default_rng(0)
 
@@ -228,7 +229,7 @@ def test_bad_numbers(call: Any, message: str) -> None:
 
 
 # -- tests of pairs ---------------------------------------------------------------------------------------
-@pytest.mark.parametrize("seed", range(12))
+@seeds(12)
 def test_sign_flips_by_brute_force(seed: int) -> None:
     rng = np.random.default_rng(seed)
     n = int(rng.integers(1, 11))

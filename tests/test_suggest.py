@@ -10,17 +10,16 @@ from typing import Any
 
 import pytest
 import yaml
-from click.testing import CliRunner
 
 from convviz.analysis import receptive_field
 from convviz.analysis.changes import Change, apply, widened
 from convviz.analysis.suggest import Suggestions, suggest
-from convviz.cli import main
 from convviz.errors import ConvvizError
 from convviz.graph import Graph
 from convviz.ops.base import build
 from convviz.read import read
 from convviz.report.suggest import notes, render_suggestions, told, yaml_lines, yaml_value
+from tests.command import Command
 
 CHAIN = [
     {"conv": {"out_channels": 4, "kernel_size": 3, "padding": 1}},
@@ -428,8 +427,7 @@ def test_all_formats(format: str) -> None:
     assert repr(answer) == render_suggestions(answer, "text") and "<table" in answer._repr_html_()
 
 
-def run(*words: str) -> Any:
-    return CliRunner().invoke(main, ["suggest", *words])
+run = Command("suggest")
 
 
 def test_the_command_answers_in_json() -> None:

@@ -33,7 +33,8 @@ from convviz.train import task as tasks  # noqa: E402
 from convviz.train.sweep import Progress, Times, sweep  # noqa: E402
 from convviz.train.task import BUSY, DONE, FAILED, STOPPED, Task, adopt, asked_to_stop, run_away, run_task  # noqa: E402
 from tests.datafiles import write_mnist  # noqa: E402
-from tests.sweeping import EXPERIMENT, NET, Here, Notes, quick, same, weights  # noqa: E402
+from tests.sweeping import EXPERIMENT, NET, Here, Notes, quick, weights  # noqa: E402
+from tests.tiny import same  # noqa: E402
 
 BAD = """
   diverges: {lr: 1.0e+30}

@@ -23,7 +23,8 @@ from convviz.train.cluster import cluster  # noqa: E402
 from convviz.train.sweep import Progress, sweep  # noqa: E402
 from convviz.train.task import Task, run_task  # noqa: E402
 from tests.datafiles import write_mnist  # noqa: E402
-from tests.sweeping import Notes, quick, same, weights  # noqa: E402
+from tests.sweeping import Notes, quick, weights  # noqa: E402
+from tests.tiny import same  # noqa: E402
 
 
 @pytest.fixture(scope="module")

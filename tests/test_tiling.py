@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
 from convviz.analysis import validity
 from convviz.analysis.grids import grid
@@ -25,6 +25,7 @@ from convviz.figures.tiling import description, figure, plot
 from convviz.graph import Graph
 from convviz.read import read
 from convviz.report.tiling import bioimage, boxes_table, notes, tiling_data
+from tests.command import Command
 from tests.pictures import check_texts, texts
 
 HEAD = "input: [2, 24, 24]\nlayers:\n"
@@ -51,8 +52,7 @@ def net(folder: Path, text: str, head: str = HEAD) -> Graph:
     return read(file)
 
 
-def run(*arguments: str) -> Result:
-    return CliRunner().invoke(main, list(arguments))
+run = Command()
 
 
 def proved(found: Tiling, **options: Any) -> Any:

@@ -12,15 +12,15 @@ from typing import Any
 
 import pytest
 import yaml
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from convviz.cli import main
 from convviz.cli.recipes import chosen, grid_of, pairs, seeds_of
 from convviz.errors import ConvvizError
 from convviz.runs.experiment import Experiment
 from convviz.runs.places import places
 from convviz.runs.recipe import DEFAULTS, FIELDS, merged, recipe_of
 from convviz.runs.run import read_run, write_config
+from tests.command import Command
 
 NET = """
 name: small
@@ -42,8 +42,7 @@ def net(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return "small.yaml"
 
 
-def run(*arguments: str) -> Result:
-    return CliRunner().invoke(main, list(arguments))
+run = Command()
 
 
 def train(*arguments: str) -> Result:

@@ -13,6 +13,7 @@ import pytest
 from convviz.errors import ConvvizError
 from convviz.runs.recipe import ABOUT, FIELDS, Recipe, merged, recipe_of
 from convviz.runs.run import CONFIG, read_config, write_config
+from tests.sweeps import sweep
 
 HUGE: list[Any] = [
     10**400,
@@ -74,7 +75,7 @@ def test_every_setting_has_a_bad_value_here_and_says_what_it_is() -> None:
         assert about.endswith(".") or about.endswith("all"), name
 
 
-@pytest.mark.parametrize(("name", "value"), [(name, value) for name in BAD for value in BAD[name]], ids=repr)
+@sweep("name, value", [(name, value) for name in BAD for value in BAD[name]], lambda case: case[0], ids=repr)
 def test_a_bad_value_is_told_in_a_line_that_names_the_setting(name: str, value: Any) -> None:
     with pytest.raises(ConvvizError) as caught:
         Recipe(**{name: value})

@@ -14,6 +14,7 @@ from convviz.analysis.transition import Transition, transition, transition_of
 from convviz.errors import ConvvizError
 from convviz.plan.transition import differ, layers, named, reach, worked
 from convviz.train.builders import transition_block
+from tests.sweeps import seeds
 
 
 @pytest.mark.parametrize(
@@ -61,7 +62,7 @@ def some(seed: int) -> Transition:
     )
 
 
-@pytest.mark.parametrize("seed", range(20))
+@seeds(20)
 def test_sizes_and_parameters_are_torchs(seed: int) -> None:
     found = some(seed)
     rank = len(found.shape) - 1
@@ -86,7 +87,7 @@ def test_is_what_the_builder_builds() -> None:
     assert sum(p.numel() for p in module.parameters()) == found.way.part("conv").params == 320
 
 
-@pytest.mark.parametrize("seed", range(16))
+@seeds(16)
 def test_worked_orders_are_torchs(seed: int) -> None:
     found = some(seed)
     rank = len(found.shape) - 1
@@ -130,7 +131,7 @@ def test_example() -> None:
     )  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize("seed", range(12))
+@seeds(12)
 def test_reach_is_what_torch_reads(seed: int) -> None:
     """The cells that a unit reads, against gradients through an average pool and a conv of ones."""
     found = some(seed)

@@ -21,6 +21,7 @@ from convviz.plan.icnr import icnr
 from convviz.plan.model import Grid, Matrix, Plan, Table
 from convviz.plan.overlap import asked, chosen, overlap
 from convviz.plan.what_and_where import answers
+from tests.sweeps import seeds
 
 
 def array(made: Plan, key: str, until: int | None = None) -> np.ndarray:
@@ -46,7 +47,7 @@ def drawn(seed: int) -> tuple[dict[str, int | bool], tuple[int, ...]]:
     return fields, (groups * pick.randint(1, 2), *(pick.randint(3, 5) for _ in range(pick.choice((1, 2)))))
 
 
-@pytest.mark.parametrize("seed", range(12))
+@seeds(12)
 def test_both_outputs_agree_after_every_step(seed: int) -> None:
     fields, shape = drawn(seed)
     made = in_step(plan("conv_transpose", fields, input=shape, seed=seed))
@@ -138,7 +139,7 @@ def test_in_step_takes_only_the_view_both() -> None:
 
 
 # -- overlap ---------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("seed", range(20))
+@seeds(20)
 def test_ribbons_count_what_torch_adds_up(seed: int) -> None:
     pick = random.Random(seed)
     k, s, d = pick.randint(1, 6), pick.randint(1, 4), pick.randint(1, 2)

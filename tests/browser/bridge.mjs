@@ -9,8 +9,9 @@ const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM,
   args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
 });
-let context, page, opened;
+let context, page, opened, look;
 let [faults, requests] = [[], []];
+const MARKING = ["emulate", "pdf"]; // what outlasts the document that it was asked of
 
 /** Nothing but the opened file and what is written inside it may be asked for, by frames neither. */
 function watch(request) {
@@ -18,22 +19,39 @@ function watch(request) {
   if (!/^(data|blob|about):/.test(asked) && asked !== opened) requests.push(asked);
 }
 
+async function prepare(options) {
+  context = await browser.newContext({ reducedMotion: "no-preference", ...options });
+  await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+  context.setDefaultTimeout(PATIENCE / 2);
+  page = await context.newPage();
+  page.on("request", watch);
+  page.on("console", (line) => {
+    if (["error", "warning"].includes(line.type())) faults.push(line.text());
+  });
+  page.on("pageerror", (error) => faults.push(String(error)));
+  await context.route(/^(https?|wss?|ftp):/, (route) => route.abort());
+}
+
 const own = {
-  /** A fresh context, as no test may lean on what another left; options are Playwright's for a context. */
+  /**
+   * A document that shares nothing with the last, as no test may lean on what another left; options are Playwright's
+   * for a context. A context takes longer to make than a page to load: the same options get the same one.
+   */
   async open(url, options = {}) {
-    await context?.close();
-    [faults, requests, opened] = [[], [], url.split("#")[0]];
-    context = await browser.newContext({ reducedMotion: "no-preference", ...options });
-    await context.grantPermissions(["clipboard-read", "clipboard-write"]);
-    context.setDefaultTimeout(PATIENCE / 2);
-    page = await context.newPage();
-    page.on("request", watch);
-    page.on("console", (line) => {
-      if (["error", "warning"].includes(line.type())) faults.push(line.text());
-    });
-    page.on("pageerror", (error) => faults.push(String(error)));
-    await context.route(/^(https?|wss?|ftp):/, (route) => route.abort());
+    const asked = JSON.stringify(options);
+    if (look === asked) {
+      await page.evaluate(() => localStorage.clear());
+      await page.goto("about:blank");
+    } else {
+      await context?.close();
+      await prepare(options);
+    }
+    [faults, requests, opened, look] = [[], [], url.split("#")[0], asked];
     await page.goto(url);
+  },
+  async leave() {
+    await context?.close();
+    context = look = undefined;
   },
   /** What went wrong since the page was opened. */
   faults: () => ({ faults, requests }),
@@ -57,10 +75,12 @@ async function answer({ call, args = [] }) {
   const late = new Promise((_, reject) => {
     timer = setTimeout(() => reject(new Error(`${call} took longer than ${PATIENCE} ms`)), PATIENCE);
   });
+  if (MARKING.includes(call)) look = undefined;
   try {
     const value = await Promise.race([(own[call] ?? method(call))(...args), late]);
     return { value: Buffer.isBuffer(value) ? null : (value ?? null) };
   } catch (error) {
+    look = undefined;
     return { error: String(error.message ?? error) };
   } finally {
     clearTimeout(timer);
