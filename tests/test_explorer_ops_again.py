@@ -152,6 +152,7 @@ def test_a_page_is_pytorch_s_own(tab: Open, name: str) -> None:
         ("conv", {"in_channels": 2, "kernel_size": 2, "dilation": 2}),
         ("conv", {"in_channels": 2, "dilation": 2, "padding": 2}),
         ("conv", {"stride": 3, "padding": 2, "dilation": 3, "input_size": 9}),
+        ("conv", {"in_channels": 2, "out_channels": 2, "padding_mode": "circular", "padding": 1}),
         ("conv_transpose", {"in_channels": 2, "groups": 2, "out_channels": 2, "dilation": 2, "stride": 2}),
         ("conv_transpose", {"in_channels": 2, "output_padding": 1, "padding": 1}),
         ("max_pool", {"in_channels": 2, "dilation": 2, "kernel_size": 3, "ceil_mode": "yes"}),

@@ -42,7 +42,7 @@ def effective_fields(
 ) -> list[Field]:
     """The effective fields of units of ``layers``; by default of a spread of those that the column shows.
 
-    Path counts of the middle unit of that in the middle of an edge, and of that in the corner; or with
+    Path counts of the middle unit, of that in the middle of an edge and of that in the corner; or with
     ``gradient`` mean gradients of the middle unit, which need torch: of ``net`` (by default the graph), ``loaded`` as
     :func:`convviz.read` takes it (``input``, ``treat``, ``weights``). Units in the middle come first. progress: told
     the share that is done. Raises ConvvizError for a layer that has none.

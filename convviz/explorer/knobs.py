@@ -54,6 +54,7 @@ REGIONS: dict[str, tuple[Region, ...]] = {
         {**MIXED, SIZE: None},
         {**EACH, "padding": (0, 1, 2)},
         {"padding_mode": None, **CLASSIC, "dilation": (1, 2)},
+        {"padding_mode": None, **dict.fromkeys(IN_OUT, (1, 2)), "padding": (1, 2)},
         {"bias": None, **CLASSIC},
         {"bias": None, **MIXED},
     ),
