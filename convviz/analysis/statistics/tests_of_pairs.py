@@ -63,8 +63,8 @@ def sign_means(differences: Sequence[float], *, most: int = 1 << 16, seed: int =
 
     The share of them that `as_far` marks is the p of `sign_flip`, where all are counted.
 
-    >>> sorted(sign_means([0.3, 0.1]).tolist())
-    [-0.2, -0.1, 0.1, 0.2]
+    >>> sorted(sign_means([3, 1]).tolist())
+    [-2.0, -1.0, 1.0, 2.0]
     """
     array = _finite(differences)
     if 2 ** len(array) <= most:
