@@ -251,6 +251,22 @@ def test_a_step_is_seen_whole_and_tables_come_after_it(tab: Open) -> None:
     assert low["marked"] < low["time"] and low["grids"] < low["table"], low
 
 
+@pytest.mark.parametrize("kind", ["attention", "l1_l2", "softmax"])
+def test_the_step_that_is_shown_first_is_in_sight(tab: Open, kind: str) -> None:
+    """Of a plan taller than the window it is an earlier one; a link may name any."""
+    browser = tab(kind)
+    low = below(browser)
+    assert browser.run("() => scrollY") == 0 and low["marked"] < low["time"], low
+    taller = (
+        browser.run("() => document.querySelector('.op-place').getBoundingClientRect().bottom")
+        > low["time"] + 1
+    )
+    assert taller == (kind != "softmax")
+    if kind == "attention":
+        tab(kind, "#time=85")
+        assert "85 of" in browser.text(".plan-time")
+
+
 def below(browser: Browser) -> dict[str, float]:
     """How far down the marked cells go, the grids begin, the first table and the scrubber begin."""
     found: dict[str, float] = browser.run("""() => {

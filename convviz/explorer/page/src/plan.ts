@@ -23,6 +23,7 @@ class PlanPage {
   private readonly chapters = h("div", { class: "plan-chapters" });
   private readonly place = h("div", { class: "op-place" });
   private readonly told = h("div", { class: "op-explain", "aria-live": "polite" });
+  private readonly time = h("div", { class: "plan-time" }, this.chapters, this.player.element, this.told);
   private readonly facts = h("div");
   private readonly below = h("div", { class: "plan-below" });
   private state!: PlanState;
@@ -43,7 +44,7 @@ class PlanPage {
     const aside = h("aside", { class: "op-aside" }, this.settings.element, this.facts);
     if (!data.knobs.length) this.settings.element.remove();
     const main = h("div", { class: "op-main" }, h("div", { class: "op-bar" }, this.title), this.place);
-    main.append(h("div", { class: "plan-time" }, this.chapters, this.player.element, this.told));
+    main.append(this.time);
     element.append(
       h("header", { class: "op-head" }, h("h1", {}, data.title), h("p", { class: "op-intro" }, data.about)),
       h("div", { class: "op-body" }, aside, main),
@@ -69,10 +70,7 @@ class PlanPage {
     if (Number.isInteger(step) && step >= 0 && step < this.story.steps.length) {
       this.playing = true;
       this.step = step;
-    } else {
-      this.playing = false;
-      this.step = this.state.first ?? 0;
-    }
+    } else this.rest();
     this.settle();
     this.show();
   }
@@ -88,7 +86,7 @@ class PlanPage {
     const before = { steps: this.story.steps.length, step: this.step };
     this.rebuild();
     const now = this.story.steps.length;
-    if (!this.playing) this.step = this.state.first ?? 0;
+    if (!this.playing) this.rest();
     else if (now !== before.steps)
       this.step = Math.round((before.step * (now - 1)) / Math.max(1, before.steps - 1));
     this.show();
@@ -178,9 +176,22 @@ class PlanPage {
   private letGo(): void {
     this.player.stop();
     this.pinned = null;
-    this.playing = false;
-    this.step = this.state.first ?? 0;
+    this.rest();
     this.show();
+  }
+
+  /** Chooses the step that the data name first; of plans taller than the window an earlier one, which is in sight. */
+  private rest(): void {
+    this.playing = false;
+    const { steps } = this.story;
+    const first = (this.step = this.state.first ?? 0);
+    for (let part = steps[first]?.section ?? 0; part >= 0; part--) {
+      this.show(false); // what is told of a step takes room, too
+      if (this.stage.sees(this.step, innerHeight - this.time.offsetHeight)) return;
+      const earlier = steps.flatMap((step, i) => (step.section === part - 1 ? [i] : []));
+      this.step = earlier[earlier.length >> 1] ?? this.step;
+    }
+    this.step = first;
   }
 
   private get until(): number | null {

@@ -149,6 +149,15 @@ export class PlanStage {
       this.at({ panel: first[0], cell: first[1] })?.scrollIntoView({ block: "nearest", inline: "nearest" });
   }
 
+  /** Whether the cell that a step writes lies within so many pixels from the top of the page. */
+  sees(index: number, height: number): boolean {
+    const [first] = this.story.steps[index]?.writes ?? [];
+    const cell = first && this.at({ panel: first[0], cell: first[1] });
+    const page = this.element.closest(".cv");
+    if (!cell || !page) return true;
+    return cell.getBoundingClientRect().bottom - page.getBoundingClientRect().top <= height;
+  }
+
   /** A cell and all that it feeds. */
   read(at: Spot, pairs: Pair[]): void {
     this.clear();
