@@ -48,10 +48,7 @@ class HonestComparison(Story):
     def header(self) -> VGroup:
         """What the runs are."""
         found = self.found
-        told = count(found.first.n, "seed")
-        if found.left:
-            told = f"the first {found.first.n} of {found.first.n + found.left} seeds"
-        words = f"{found.images}; {count(found.epochs, 'epoch')}, {told}, accuracy after the last epoch"
+        words = f"{found.images}; {count(found.epochs, 'epoch')}, {found.told} seeds, accuracy after the last epoch"
         size = 8.8
         return ink.text(
             board.STAGE.x, 43, draw.clip(words, board.STAGE.width, size), self.look.faint_ink, size=size

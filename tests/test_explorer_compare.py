@@ -300,12 +300,17 @@ FRAME = """<iframe style='width: 1000px; height: 300px'></iframe><script>
 WRITE = "const within = frame.contentDocument; within.open(); within.write(html); within.close()"
 
 
-@browser
-def test_a_frame_wears_the_theme_around_it_and_tells_its_height(pages: Pages, tmp_path: Path) -> None:
-    file = tmp_path / "outer.html"
+def framed(pages: Pages, folder: Path, what: str) -> None:
+    """A page in a frame of one that listens to it."""
+    file = folder / "outer.html"
     file.write_text(FRAME, encoding="utf-8")
     pages.open(file, viewport=WIDE, colorScheme="light")
-    pages.run(f"(html) => {{ {WRITE} }}", page(explored("comparison")))
+    pages.run(f"(html) => {{ {WRITE} }}", page(explored(what)))
+
+
+@browser
+def test_a_frame_wears_the_theme_around_it_and_tells_its_height(pages: Pages, tmp_path: Path) -> None:
+    framed(pages, tmp_path, "comparison")
     pages.wait("told.length > 0")
     assert pages.run("() => worn()") == "light"
     pages.run("() => { told.length = 0; say('dark') }")
@@ -324,10 +329,7 @@ def test_a_frame_wears_the_theme_around_it_and_tells_its_height(pages: Pages, tm
 @browser
 def test_a_plan_in_a_frame_leaves_its_height_alone(pages: Pages, tmp_path: Path) -> None:
     """Its scrubber is to stay in sight, so the frame is not to grow with the plan."""
-    file = tmp_path / "outer.html"
-    file.write_text(FRAME, encoding="utf-8")
-    pages.open(file, viewport=WIDE, colorScheme="light")
-    pages.run(f"(html) => {{ {WRITE} }}", page(explored("l1_l2")))
+    framed(pages, tmp_path, "l1_l2")
     pages.run("() => say('dark')")  # asked, a page answers at once if it answers at all
     pages.wait("worn() === 'dark'")
     pages.run("() => new Promise((done) => setTimeout(done, 200))")

@@ -105,12 +105,12 @@ def experiment_data(
         )
     arms = [first_runs(arm) for arm in every[:ARMS]]
     whole = compare_runs(arms, "all pairs")
-    pairs = list(combinations(arms, 2))
+    matches = [Match.of(a, b) for a, b in combinations(arms, 2)]
     told = []
-    for i, (a, b) in enumerate(pairs):
-        told.append(pair_data(Match.of(a, b), whole[a.name, b.name], len(pairs), store))
+    for i, match in enumerate(matches):
+        told.append(pair_data(match, whole[match.a.name, match.b.name], len(matches), store))
         if progress is not None:
-            progress((i + 1) / len(pairs))
+            progress((i + 1) / len(matches))
     own = experiment(results.name) if results.name in names() else None
     return {
         "name": results.name,
@@ -120,14 +120,8 @@ def experiment_data(
         "code": f'from convviz.runs.bundled import results\n\nprint({code}.compare("all pairs"))',
         "arms": [arm.name for arm in arms],
         "pairs": told,
-        "start": max(range(len(told)), key=lambda i: evenness(told[i])),
+        "start": max(range(len(matches)), key=lambda i: matches[i].evenness),
     }
-
-
-def evenness(pair: Json) -> float:
-    """How evenly single runs split between both arms: where they do, few seeds mislead most."""
-    first = pair["sizes"][0]
-    return min(first["higher"][0], first["higher"][2]) / first["counted"]
 
 
 def facts_of(results: Results) -> Iterator[tuple[str, str]]:

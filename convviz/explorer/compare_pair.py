@@ -33,7 +33,7 @@ def pair_data(match: Match, whole: Pair, family: int, store: Store) -> Json:
         "paired": match.shared,
         "left": left,
         "values": values.tolist(),
-        "gaps": gaps,
+        "gaps": list(gaps),
         "axis": axis(values.ravel()),
         "gapAxis": axis([*gaps, 0.0, *ends(whole)]),
         "holm": None if whole.adjusted is None else p_text(whole.adjusted),

@@ -9,7 +9,7 @@ from math import sqrt
 from convviz.analysis.statistics.compare import Comparison
 from convviz.analysis.statistics.intervals import mean_sd, standard_error
 from convviz.errors import ConvvizError, nearest
-from convviz.plan.words import MINUS
+from convviz.plan.words import MINUS, images
 from convviz.runs.epochs import Epoch
 from convviz.runs.nets import net_of
 from convviz.runs.results import Results, TrainedArm, TrainedRun
@@ -107,7 +107,7 @@ class Gaps:
     @property
     def images(self) -> str:
         """``MNIST: 1,000 training images, 10,000 test images``"""
-        return f"{self.data_set}: {self.train_images:,} training and {self.test_images:,} test images"
+        return images(self.data_set, self.train_images, self.test_images)
 
     @property
     def runs(self) -> str:

@@ -149,7 +149,6 @@ def plan(found: Seeds) -> Plan:
         steps += [Step(less(duel), words) for words in (all_runs(duel), mean(duel), chance(duel))]
         steps.append(Step(less(duel), verdict(duel, found.family)))
         steps.append(Step("More seeds", few(duel) if i == 0 else sure(duel)))
-    told = f"the first {found.first.n} of {found.first.n + found.left}" if found.left else str(found.first.n)
-    facts = (("data", found.images), ("seeds", told), ("epochs", str(found.epochs)))
+    facts = (("data", found.images), ("seeds", found.told), ("epochs", str(found.epochs)))
     title = f"Honest comparison: {found.name} on {found.data_set}"
     return Plan("honest_comparison", title, tuple(tables), tuple(steps), (), facts, (fewest(found.first),))

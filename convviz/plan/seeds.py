@@ -13,6 +13,7 @@ from convviz.analysis.statistics.choices import Match, Tally, chosen, tally
 from convviz.analysis.statistics.compare import Pair, compare_runs
 from convviz.analysis.statistics.tests_of_pairs import ALPHA, as_far, fewest_seeds, sign_means
 from convviz.errors import ConvvizError
+from convviz.plan.words import images
 from convviz.runs.results import Results
 
 MOST = 24  # seeds that are told; more cannot be told apart
@@ -79,9 +80,9 @@ class Duel:
     def seeds(self) -> tuple[str, ...]:
         return tuple(str(seed) for seed, _ in self.match.rows)
 
-    @cached_property
+    @property
     def differences(self) -> tuple[float, ...]:
-        return tuple(self.match.differences)
+        return self.match.differences
 
     @cached_property
     def tallies(self) -> tuple[Tally, ...]:
@@ -148,7 +149,12 @@ class Seeds:
         """``MNIST: 1,000 training and 10,000 test images``"""
         if self.train_images is None or self.test_images is None:
             return self.data_set
-        return f"{self.data_set}: {self.train_images:,} training and {self.test_images:,} test images"
+        return images(self.data_set, self.train_images, self.test_images)
+
+    @property
+    def told(self) -> str:
+        """Which seeds are told: ``10``, ``the first 24 of 27``."""
+        return f"the first {self.first.n} of {self.first.n + self.left}" if self.left else str(self.first.n)
 
 
 def seeds(found: Results) -> Seeds:
@@ -165,7 +171,7 @@ def seeds(found: Results) -> Seeds:
         raise ConvvizError(f"takes two arms with at least two seeds in common; runs: {has}", found.name)
     whole = compare_runs(arms, "all pairs")
     duels = [Duel(match, whole[match.a.name, match.b.name]) for match in matches]
-    first = max(duels, key=evenness)
+    first = max(duels, key=lambda duel: duel.match.evenness)
     second = min(
         (duel for duel in duels if duel.pair.detected and duel is not first),
         key=lambda duel: (first.a not in (duel.a, duel.b), abs(duel.pair.difference)),
@@ -183,12 +189,6 @@ def seeds(found: Results) -> Seeds:
         len(whole.pairs),
         max(most - MOST, 0),
     )
-
-
-def evenness(duel: Duel) -> float:
-    """How evenly single runs split between both arms, of most where they mislead; 0 where all agree."""
-    gaps = np.array(duel.differences)
-    return float(min((gaps > 0).sum(), (gaps < 0).sum()) / len(gaps))
 
 
 def least() -> int:

@@ -32,6 +32,14 @@ def decimals(digits: int) -> Iterator[None]:
         DIGITS.reset(token)
 
 
+def images(data_set: str, train: int, test: int) -> str:
+    """
+    >>> images("MNIST", 1000, 10_000)
+    'MNIST: 1,000 training and 10,000 test images'
+    """
+    return f"{data_set}: {train:,} training and {test:,} test images"
+
+
 def number(value: float) -> str:
     """A number as a picture shows it: whole ones in full, others with at most four digits behind the point.
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from convviz.scenes.stage import ink
+from convviz.scenes.stage.curves import between
 from manim import VGroup, VMobject
 
 from convviz.analysis.statistics.verdict import signed
@@ -20,12 +21,20 @@ ROLES = ("input", "output")  # of both arms; the first's runs are circles, the s
 LABELLED = 12  # seeds that get a label each
 
 
-def marks(low: float, high: float, most: int = 6) -> list[float]:
-    """Round values between two ends."""
-    from matplotlib.ticker import MaxNLocator
+def lozenge(x: float, y: float, size: float, look: Theme) -> VMobject:
+    """A mean."""
+    corners = [(x - size, y), (x, y - size), (x + size, y), (x, y + size)]
+    return ink.polygon(corners, fill=look["active"].edge)
 
-    found = MaxNLocator(nbins=most, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
-    return [float(v) for v in found if low - 1e-9 <= v <= high + 1e-9]
+
+def scale(box: Box, x: Callable[[float], float], ticks: Sequence[float], words: str, look: Theme) -> VGroup:
+    """Differences below a box, and what they are."""
+    quiet = look.faint_ink
+    texts = [(x(v), box.bottom + 8, signed(v) if v else "0") for v in ticks]
+    return VGroup(
+        ink.texts(texts, quiet, size=LETTER, align="center"),
+        ink.text(box.centre[0], box.bottom + 21, words, quiet, size=8.6, align="center"),
+    )
 
 
 def dot(i: int, x: float, y: float, look: Theme, size: float = 3.2) -> VMobject:
@@ -61,7 +70,7 @@ class Slopes:
     def still(self) -> VGroup:
         """Both axes with the arms' names, and the scale."""
         look, box = self.look, self.box
-        ticks = marks(*self.ends, 5)
+        ticks = between(*self.ends, 5)
         made = VGroup(
             ink.strokes([[(box.x, self.y(v)), (box.right, self.y(v))] for v in ticks], look.line, width=0.5),
             ink.strokes([[(x, box.y), (x, box.bottom)] for x in self.xs], look["muted"].edge, width=0.9),
@@ -141,7 +150,7 @@ class Heaps:
                     align="center",
                 )
             )
-        return made  # fmt: skip
+        return made
 
 
 @dataclass(frozen=True)
@@ -173,16 +182,13 @@ class Forest:
     def still(self) -> VGroup:
         """0, the scale, the seeds."""
         look, box, quiet = self.look, self.box, self.look.faint_ink
-        ticks = marks(-self.reach, self.reach, 5)
+        ticks = between(-self.reach, self.reach, 5)
         words = f"{self.duel.a} − {self.duel.b}, points"
         labels = [(box.x - 6, self.y(i), seed) for i, seed in enumerate(self.duel.seeds)]
         made = VGroup(
             ink.strokes([[(self.x(v), box.y - 3), (self.x(v), box.bottom)] for v in ticks if v], look.line, width=0.5),
             ink.strokes([[(self.x(0), box.y - 3), (self.x(0), box.bottom)]], look["muted"].edge, width=1.1),
-            ink.texts([(self.x(v), box.bottom + 8, signed(v) if v else "0") for v in ticks], quiet, size=LETTER,
-                      align="center"),
-            ink.text(box.centre[0], box.bottom + 21, draw.clip(words, box.width + 30, 8.6), quiet, size=8.6,
-                     align="center"),
+            scale(box, self.x, ticks, draw.clip(words, box.width + 30, 8.6), look),
             ink.text(box.x - 6, self.floor, "mean", look.ink, size=LETTER, bold=True, align="right"),
         )  # fmt: skip
         if self.duel.n <= LABELLED:
@@ -203,9 +209,9 @@ class Forest:
 
     def mean(self, value: float | None = None) -> VMobject:
         """The mean as a lozenge."""
-        x, y = self.x(self.duel.pair.difference if value is None else value), self.floor
-        corners = [(x - 5, y), (x, y - 5), (x + 5, y), (x, y + 5)]
-        return ink.polygon(corners, fill=self.look["active"].edge)
+        return lozenge(
+            self.x(self.duel.pair.difference if value is None else value), self.floor, 5, self.look
+        )
 
     def interval(self) -> VMobject:
         """The interval around the mean, with its ends."""
@@ -236,15 +242,13 @@ class Heap:
         return self.box.height / max(a + b for a, b in zip(self.found.near, self.found.far))
 
     def still(self) -> VGroup:
-        look, box, quiet = self.look, self.box, self.look.faint_ink
-        ticks = marks(self.found.edges[0], self.found.edges[-1], 5)
+        look, box = self.look, self.box
+        ticks = between(self.found.edges[0], self.found.edges[-1], 5)
         words = "mean if chance had drawn the signs, points"
         return VGroup(
             ink.strokes([[(box.x, box.bottom), (box.right, box.bottom)]], look["muted"].edge, width=0.9),
-            ink.texts([(self.x(v), box.bottom + 8, signed(v) if v else "0") for v in ticks], quiet, size=LETTER,
-                      align="center"),
-            ink.text(box.centre[0], box.bottom + 21, words, quiet, size=8.6, align="center"),
-        )  # fmt: skip
+            scale(box, self.x, ticks, words, look),
+        )
 
     def bars(self) -> tuple[VMobject, VMobject]:
         """Those nearer to 0, and those as far or farther, hatched."""
@@ -266,8 +270,7 @@ class Heap:
 
     def drop(self, value: float) -> VMobject:
         """One choice's mean, on the axis."""
-        x, y = self.x(value), self.box.bottom - 5
-        return ink.polygon([(x - 4, y), (x, y - 4), (x + 4, y), (x, y + 4)], fill=self.look["active"].edge)
+        return lozenge(self.x(value), self.box.bottom - 5, 4, self.look)
 
     def here(self) -> VGroup:
         """Where the measured mean lies, and as far on the other side."""

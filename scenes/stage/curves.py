@@ -20,6 +20,19 @@ LEFT, BELOW, KEY = 34.0, 26.0, 14.0  # points for the labels of the axes and for
 DASHED = (False, True, False, True)
 
 
+def around(low: float, high: float, most: int, whole: bool = False) -> list[float]:
+    """Round values from one below ``low``, or ``low``, to one above ``high``, with about ``most`` steps."""
+    from matplotlib.ticker import MaxNLocator
+
+    locator = MaxNLocator(nbins=most, steps=[1, 2, 2.5, 5, 10], integer=whole)
+    return [float(v) for v in locator.tick_values(low, high)]
+
+
+def between(low: float, high: float, most: int, whole: bool = False) -> list[float]:
+    """Those of them that lie between the two."""
+    return [v for v in around(low, high, most, whole) if low - 1e-9 <= v <= high + 1e-9]
+
+
 @dataclass(frozen=True)
 class Chart:
     """A curve in a box. low, high: corners of the data's range (None: as the data need)."""
@@ -41,8 +54,6 @@ class Chart:
     @cached_property
     def ticks(self) -> tuple[Sequence[float], Sequence[float]]:
         """Values of the marks along both axes."""
-        from matplotlib.ticker import MaxNLocator
-
         found = []
         for axis in (0, 1):
             values = [v for s in self.curve.series for v in (s.x, s.y)[axis]] or [0, 1]
@@ -51,10 +62,9 @@ class Chart:
             if low == high:
                 low, high = low - 0.5, high + 0.5
             whole = axis == 0 and all(float(v).is_integer() for v in values)  # epochs, layers
-            locator = MaxNLocator(nbins=6 if axis == 0 else 5, steps=[1, 2, 2.5, 5, 10], integer=whole)
-            marks = [float(v) for v in locator.tick_values(low, high)]
-            inside = [v for v in marks if low - 1e-9 <= v <= high + 1e-9]
-            found.append(inside if self.low or axis == 0 else marks)
+            most = 6 if axis == 0 else 5
+            cut = self.low or axis == 0
+            found.append(between(low, high, most, whole) if cut else around(low, high, most, whole))
         return found[0], found[1]
 
     @cached_property

@@ -54,10 +54,16 @@ class Match:
             [[self.a.accuracies[s] for s, _ in self.rows], [self.b.accuracies[s] for _, s in self.rows]]
         )
 
-    @property
-    def differences(self) -> list[float]:
+    @cached_property
+    def differences(self) -> tuple[float, ...]:
         """``a`` less ``b``, run by run, without what binary numbers add to decimal accuracies."""
-        return [float(gap) for gap in np.round(self.values[0] - self.values[1], 10)]
+        return tuple(np.round(self.values[0] - self.values[1], 10).tolist())
+
+    @property
+    def evenness(self) -> float:
+        """How evenly single runs split between both arms: where they do, few seeds mislead most; 0 where all agree."""
+        above, below = (sum(sign * gap > 0 for gap in self.differences) for sign in (1, -1))
+        return min(above, below) / len(self.rows)
 
     def some(self, places: Sequence[int]) -> tuple[Arm, Arm]:
         """Both arms with the runs in some rows."""
@@ -70,8 +76,9 @@ class Match:
         if len(places) == 1:
             return compare_runs(self.some(places)).pairs[0].p  # McNemar's, of predictions
         if self.paired:
-            gaps = self.differences
-            return sign_flip([gaps[i] for i in places]) if len(places) >= fewest_seeds(ALPHA) else None
+            if len(places) < fewest_seeds(ALPHA):
+                return None
+            return sign_flip([self.differences[i] for i in places])
         ones, others = self.values[:, list(places)].tolist()
         return welch(ones, others).p if len(places) > 1 else None
 
